@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sets everything up on a fresh machine, builds, and passes every test: units, simulation seeds, real processes, the
+# protocol from another language, and the demo.
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+need_packages python3-venv protobuf-compiler protobuf-c-compiler
+cd "$root"
+
+say "== The generated messages are those of Protocols/tributary.proto"
+Protocols/generate.sh --check
+
+say "== Building"
+swift build --build-tests
+swift build -c release --product tributary
+
+say "== Python, for the protocol's second implementation"
+Tests/Python/setup.sh "$root/.build/python"
+"$root/.build/python/bin/python" Tests/Python/check_vectors.py
+
+say "== Tests"
+export TRIBUTARY_BINARY="$root/.build/release/tributary" TRIBUTARY_PYTHON="$root/.build/python/bin/python"
+SWIFT_BACKTRACE=enable=no swift test --skip-build
+
+say "== The demo"
+"$TRIBUTARY_BINARY" demo --json | tee "$root/.build/demo.json"
+"$root/.build/python/bin/python" - "$root/.build/demo.json" <<'CHECK'
+import json, sys
+last = json.loads(open(sys.argv[1]).read().strip().splitlines()[-1])
+assert last["phase"] == "finished" and last["rounds"] == 10, last
+assert last["accuracy"] >= 0.95, last
+CHECK
+say "== All passed"

@@ -1,0 +1,96 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A library module; the order below is that of ARCHITECTURE.md: a module imports only modules above it.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A module's tests.
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "tributary",
+    products: [.executable(name: "tributary", targets: ["tributary"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Pure modules: values and decisions, no C but the kernels.
+        .target(name: "CKernels", exclude: ["training_dense.inc"]),
+        module("Randomness"),
+        module("ModelState", ["CKernels"]),
+        module("UpdateCoding", ["CKernels", "ModelState", "Randomness"]),
+        module("Aggregation", ["CKernels", "ModelState", "Randomness", "UpdateCoding"]),
+        module("Selection", ["Randomness"]),
+        module("Rounds", ["ModelState", "Randomness", "Selection"]),
+
+        // The wire, the loop, the disk.
+        .target(name: "CMessages", dependencies: ["CProtobufC"]),
+        module("Digest", ["CXXHash", "Rounds"]),
+        module("Wire", ["CMessages", "CProtobufC", "ModelState", "Rounds"]),
+        module("EventLoop", ["CLibuv"]),
+        module("Messaging", ["EventLoop", "Rounds", "Wire"]),
+        module("Ledger", ["Digest", "ModelState", "Rounds", "UpdateCoding", grdb]),
+
+        // Training, and the heavy work of a round, the same in every shell.
+        module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"]),
+        module(
+            "RoundWork", ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]),
+
+        // The shells.
+        module(
+            "Coordinator",
+            [
+                "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
+                "RoundWork", "Rounds", "UpdateCoding", "Wire", logging,
+            ]),
+        module(
+            "Agent",
+            [
+                "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness", "RoundWork",
+                "Rounds", "UpdateCoding", "Wire", logging,
+            ]),
+        module(
+            "Simulation",
+            [
+                "Aggregation", "Digest", "EventLoop", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds",
+                "UpdateCoding", "Wire",
+            ]),
+        module("Operations", ["EventLoop", "Messaging", "Rounds", "Wire"]),
+        .executableTarget(
+            name: "tributary",
+            dependencies: [
+                "Agent", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Operations",
+                "Randomness", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+
+        // Tests.
+        tests("EventLoopTests", ["CLibuv", "EventLoop"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Ledger
+import Logging
+import Messaging
+import Rounds
+import RoundWork
+
+extension CoordinatorDaemon {
+    func perform(_ actions: [CoordinatorAction]) {
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: CoordinatorAction) {
+        switch action {
+        case .send(let id, let message):
+            channels[id]?.send(message)
+        case .sendModel(let id, let transfer, _, let reference, let offset):
+            sendModel(reference, to: id, transfer: transfer, offset: offset)
+        case .close(let id, let goodbye):
+            channels[id]?.close(goodbye)
+        case .openSpool(let offer):
+            openSpool(offer)
+        case .spool(let key, let offset, let slice):
+            append(slice, at: offset, to: key)
+        case .suspendSpool(let key):
+            spool.suspend(key)
+        case .discardSpool(let key):
+            discard { try spool.discard(key) }
+        case .check(let offer, let rules):
+            check(offer, rules)
+        case .record(let entries, let token):
+            record(entries, token)
+        case .prepareModel(let job, let round, let specification):
+            prepare(job, round, specification)
+        case .fold(let job, let round, let updates):
+            fold(job, round, updates)
+        case .makeDurable(let job, let round):
+            makeDurable(job, round)
+        case .discardRound(let job, let round, let attempt):
+            discard { try spool.discard(job: job, round: round, attempt: attempt) }
+        case .release(let job):
+            release(job)
+        case .notify(let event):
+            notify(event)
+        case .log(let line):
+            log(line)
+        }
+    }
+
+    private func sendModel(_ reference: ModelReference, to id: ConnectionID, transfer: UInt64, offset: Int) {
+        guard let model = models.first(where: { $0.prepared.reference.digest == reference.digest }) else {
+            return logger.error("the core serves model \(reference.digest), which the daemon does not hold")
+        }
+        channels[id]?.beginTransfer(
+            transfer, of: MemoryBlob(model.coded), offset: offset, chunkBytes: options.configuration.chunkBytes)
+    }
+
+    // MARK: - The spool
+
+    private func openSpool(_ offer: UpdateOffer) {
+        do {
+            let heldBytes = try spool.open(offer)
+            feed(.spoolOpened(offer.key, offer.digest, heldBytes: heldBytes))
+        } catch {
+            feed(.spoolFailed(offer.key, offer.digest, "\(error)"))
+        }
+    }
+
+    private func append(_ slice: ByteSlice, at offset: Int, to key: UpdateKey) {
+        do {
+            try spool.append(key, offset: offset, slice.bytes)
+        } catch {
+            spool.suspend(key)
+            guard let digest = core.digestOfUpload(key) else { return }
+            feed(.spoolFailed(key, digest, "\(error)"))
+        }
+    }
+
+    /// What cannot be deleted is deleted at the next start.
+    func discard(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            logger.warning("spooled updates could not be deleted: \(error)")
+        }
+    }
+
+    // MARK: - The journal
+
+    /// Collects what is to be written: everything that comes up in one turn of the loop is one transaction.
+    private func record(_ entries: [JournalEntry], _ token: RecordToken) {
+        if case .submission(let job, _) = token, case .submitted(_, let specification) = entries.first {
+            specifications[job] = specification
+        }
+        if unrecorded.isEmpty { loop.execute { self.assumeIsolated { $0.flushJournal() } } }
+        unrecorded.append((entries, token))
+    }
+
+    func flushJournal() {
+        guard !unrecorded.isEmpty else { return }
+        let batch = unrecorded
+        unrecorded = []
+        do {
+            try ledger.append(batch.flatMap(\.entries))
+            for item in batch { feed(.recorded(item.token)) }
+        } catch {
+            for item in batch { feed(.recordFailed(item.token, "\(error)")) }
+        }
+    }
+
+    // MARK: - Reports
+
+    private func release(_ job: JobID) {
+        models = []
+        spare = SpareVector(nil)
+        recipes[job] = nil
+    }
+
+    private func notify(_ event: JobEvent) {
+        let status = event.status
+        let job = "\(status.job)"
+        switch event.kind {
+        case .roundStarted:
+            logger.debug("\(job) \(event.message)")
+        case .roundCommitted:
+            logger.info("\(job) committed round \(status.round) of \(status.totalRounds): \(event.message)")
+        case .evaluated:
+            let accuracy = rounded(status.evaluation.accuracy)
+            logger.info("\(job) round \(status.evaluatedRound): accuracy \(accuracy), loss \(rounded(status.evaluation.loss))")
+        case .agentTrouble, .roundAbandoned:
+            logger.warning("\(job) \(event.message)")
+        case .ended:
+            logger.info("\(job) \(status.phase)\(event.message.isEmpty ? "" : ": \(event.message)")")
+        case .status:
+            if !event.message.isEmpty { logger.info("\(job) \(event.message)") }
+        }
+        observer?(event)
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
+
+    private func log(_ line: LogLine) {
+        switch line.level {
+        case .debug: logger.debug("\(line.message)")
+        case .info: logger.info("\(line.message)")
+        case .warning: logger.warning("\(line.message)")
+        case .error: logger.error("\(line.message)")
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import EventLoop
+import Ledger
+import Learning
+import Logging
+import ModelState
+import Rounds
+import RoundWork
+
+/// What takes long happens on other threads; the results come back as inputs.
+extension CoordinatorDaemon {
+    // MARK: - Models
+
+    func prepare(_ job: JobID, _ round: RoundNumber, _ specification: JobSpecification) {
+        let checkpoints = checkpoints
+        workers.async {
+            do {
+                let recipe = try JobRecipe(specification)
+                let model =
+                    round == .initial
+                    ? try JobModel.initial(recipe: recipe, specification: specification)
+                    : try JobModel(
+                        Self.load(checkpoints, job, round, recipe), round: round, recipe: recipe,
+                        specification: specification)
+                self.loop.execute {
+                    self.assumeIsolated { $0.prepared(model, recipe: recipe, job: job, specification) }
+                }
+            } catch {
+                self.deliver(.job(job, .modelFailed(.invalidJob, "\(error)")))
+            }
+        }
+    }
+
+    private static func load(
+        _ checkpoints: CheckpointStore, _ job: JobID, _ round: RoundNumber, _ recipe: JobRecipe
+    ) throws -> ParameterVector {
+        let checkpoint = try checkpoints.load(job, round)
+        guard checkpoint.layout.elementCount == recipe.architecture.layout.elementCount else {
+            throw ModelStateError(
+                .shapeMismatch, "the checkpoint of \(job), round \(round), does not have the tensors of the job's model")
+        }
+        return checkpoint.model
+    }
+
+    private func prepared(
+        _ model: JobModel, recipe: JobRecipe, job: JobID, _ specification: JobSpecification
+    ) {
+        recipes[job] = recipe
+        specifications[job] = specification
+        models = [model]
+        feed(.job(job, .modelReady(model.prepared)))
+    }
+
+    // MARK: - Updates
+
+    func check(_ offer: UpdateOffer, _ rules: CheckRules) {
+        guard let recipe = recipes[offer.key.job] else { return }
+        let checker = UpdateChecker(codec: recipe.uplink, rules: rules)
+        let spool = spool
+        spool.suspend(offer.key)
+        let check = { @Sendable () -> UpdateCheck in
+            do {
+                return checker.check(offer, bytes: try spool.reader(for: offer))
+            } catch {
+                return .unreadable("\(error)")
+            }
+        }
+        // A small update is checked sooner than another thread is woken.
+        if offer.byteCount <= 64 << 10 {
+            feed(.checked(offer.key, offer.digest, check()))
+        } else {
+            workers.async { self.deliver(.checked(offer.key, offer.digest, check())) }
+        }
+    }
+
+    // MARK: - Rounds
+
+    func fold(_ job: JobID, _ round: RoundNumber, _ updates: [AcceptedUpdate]) {
+        guard let recipe = recipes[job], let specification = specifications[job], let current = models.first else {
+            preconditionFailure("a round is folded while its job has a model")
+        }
+        let work = FoldWork(
+            job: job, round: round, current: current, recipe: recipe, specification: specification,
+            updates: SpooledUpdates(
+                layout: recipe.architecture.layout, updates: updates, codec: recipe.uplink, spool: spool,
+                seed: core.codingSeed(of: job)),
+            checkpoints: checkpoints, spare: spare)
+        workers.async {
+            let result = Result { try work.run() }
+            self.loop.execute { self.assumeIsolated { $0.folded(job, round, result) } }
+        }
+    }
+
+    private func folded(_ job: JobID, _ round: RoundNumber, _ result: Result<JobModel, any Error>) {
+        switch result {
+        case .success(let model):
+            // The last model stays for agents that still load it; the one before gives its memory to the next round.
+            if models.count > 1 { spare = SpareVector(models.removeLast().vector) }
+            models.insert(model, at: 0)
+            feed(.job(job, .folded(model.prepared)))
+        case .failure(let error):
+            let reason: ReasonCode = error is LedgerError ? .storageFailed : .trainerFailed
+            feed(.job(job, .foldFailed(reason, "round \(round) cannot be folded: \(error)")))
+        }
+    }
+
+    // MARK: - Durability
+
+    func makeDurable(_ job: JobID, _ round: RoundNumber) {
+        durability.add(job, round)
+        syncNext()
+    }
+
+    /// Syncs the newest rounds; those that came up meanwhile are synced together.
+    private func syncNext() {
+        guard let batch = durability.begin() else { return }
+        let ledger = ledger
+        let checkpoints = checkpoints
+        syncing.async {
+            let result = Result {
+                for (job, round) in batch { try checkpoints.synchronize(job, round) }
+                try ledger.synchronize()
+            }
+            self.loop.execute { self.assumeIsolated { $0.synced(batch, result) } }
+        }
+    }
+
+    private func synced(_ batch: [(JobID, RoundNumber)], _ result: Result<Void, any Error>) {
+        durability.end()
+        switch result {
+        case .success:
+            for (job, round) in batch {
+                discard { try spool.discard(job: job, through: round) }
+                feed(.durable(job, round))
+            }
+        case .failure(let error):
+            // The agents keep their updates; the next round's sync covers this one too.
+            logger.error("round \(batch.map { "\($0.1) of \($0.0)" }) is not on stable storage yet: \(error)")
+        }
+        syncNext()
+    }
+}

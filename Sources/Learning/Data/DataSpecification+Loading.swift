@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Randomness
+
+extension DataSpecification {
+    /// Loads the whole source, whatever ``part`` says.
+    ///
+    /// - Throws: ``LearningError``.
+    public func loadWhole() throws -> Dataset {
+        let train: SampleTable?
+        let test: SampleTable?
+        switch source {
+        case .glyphs(let samples, let testSamples):
+            let glyphs = GlyphSet(seed: seed)
+            train = glyphs.table(.train, count: samples)
+            test = testSamples > 0 ? glyphs.table(.test, count: testSamples) : nil
+        case .idx(let path):
+            (train, test) = try IDXReader.read(folder: path)
+        case .npz(let path):
+            (train, test) = try NPZReader.read(path)
+        case .csv(let path, let options):
+            let reader = CSVReader(
+                label: options.label,
+                client: options.client,
+                skipped: options.skipped,
+                isBinary: options.isBinary,
+                standardizes: options.standardizes,
+                testFraction: testFraction ?? 0.2,
+                seed: seed
+            )
+            (train, test) = try reader.read(path)
+        }
+        guard let train, test == nil else { return Dataset(name: description, train: train, test: test) }
+        let fraction: Double =
+            switch source {
+            case .npz: testFraction ?? 0.2
+            case .idx: testFraction ?? 0
+            case .glyphs, .csv: 0
+            }
+        let (kept, heldOut) = HoldOut.split(train, fraction: fraction, seed: seed)
+        return Dataset(name: description, train: kept, test: heldOut)
+    }
+
+    /// Loads only the client's ``part``: its samples to train on by the split, and its share of the samples to test on.
+    ///
+    /// Part `k` of `n` tests on the samples whose position `i` has `i % n == k - 1`: outcomes summed over all parts
+    /// equal the outcome on the whole. Without a part this is the whole source. Glyphs of other parts are never drawn.
+    ///
+    /// - Throws: ``LearningError``.
+    public func load() throws -> Dataset {
+        guard let part else { return try loadWhole() }
+        if case .glyphs(let samples, let testSamples) = source {
+            let glyphs = GlyphSet(seed: seed)
+            let labels = glyphs.labels(.train, count: samples)
+            let partition = try split.partition(labels: labels, clientCount: part.count, seed: seed)
+            return Dataset(
+                name: description,
+                train: glyphs.table(.train, partition[part.number - 1]),
+                test: testSamples > 0 ? glyphs.table(.test, Self.testShare(part, of: testSamples)) : nil
+            )
+        }
+        let whole = try loadWhole()
+        let train = try whole.train.map { table in
+            let partition = try split.partition(
+                labels: table.labels,
+                clientCount: part.count,
+                seed: seed,
+                naturalClients: table.clients
+            )
+            return table.compacted(partition[part.number - 1])
+        }
+        let test = whole.test.map { $0.compacted(Self.testShare(part, of: $0.count)) }
+        return Dataset(name: description, train: train, test: test)
+    }
+
+    /// The positions of the part's test samples.
+    static func testShare(_ part: Part, of count: Int) -> [UInt32] {
+        stride(from: part.number - 1, to: count, by: part.count).map { UInt32(truncatingIfNeeded: $0) }
+    }
+}

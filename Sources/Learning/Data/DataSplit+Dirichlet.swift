@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Randomness
+
+extension DataSplit {
+    /// For each class: shuffle its samples, draw the clients' shares, cut the list at the shares' running sums.
+    static func dealByDirichlet(
+        _ labels: [Int32],
+        to clientCount: Int,
+        concentration: Double,
+        seed: Seed
+    ) -> [UInt32] {
+        var owners = [UInt32](repeating: 0, count: labels.count)
+        for (label, samples) in samplesByLabel(labels) {
+            var generator = SeededGenerator(seed: seed.deriving("split-dirichlet", UInt64(label)))
+            let order = generator.permutation(samples.count)
+            let shares = generator.dirichlet(concentration: concentration, count: clientCount)
+            var sum = 0.0
+            var position = 0
+            for client in 0..<clientCount {
+                sum += shares[client]
+                let end =
+                    client == clientCount - 1 ? samples.count : min(Int(sum * Double(samples.count)), samples.count)
+                while position < end {
+                    owners[Int(samples[order[position]])] = UInt32(truncatingIfNeeded: client)
+                    position += 1
+                }
+            }
+        }
+        fillEmptyClients(&owners, clientCount: clientCount)
+        return owners
+    }
+
+    private static func samplesByLabel(_ labels: [Int32]) -> [(label: Int32, samples: [UInt32])] {
+        var groups: [Int32: [UInt32]] = [:]
+        for (sample, label) in labels.enumerated() {
+            groups[label, default: []].append(UInt32(truncatingIfNeeded: sample))
+        }
+        return groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Gives each empty client one sample of the client that has the most at that moment, the lowest numbered of
+    /// equals: the highest numbered sample that this one still has.
+    static func fillEmptyClients(_ owners: inout [UInt32], clientCount: Int) {
+        let start = Partition(owners: owners, clientCount: clientCount)
+        let empty = (0..<clientCount).filter { start.count(of: $0) == 0 }
+        guard !empty.isEmpty else { return }
+        // Clients by size; a level is emptied before the next lower one is touched, and whoever gives one sample away
+        // joins the lower level, so that no client is searched for.
+        var levels: [Int: [Int]] = [:]
+        for client in 0..<clientCount { levels[start.count(of: client), default: []].append(client) }
+        var size = levels.keys.max() ?? 0
+        var givers: [Int] = (levels[size] ?? []).sorted()
+        var next = 0
+        for receiver in empty {
+            while next == givers.count {
+                givers = (givers + (levels[size - 1] ?? [])).sorted()
+                size -= 1
+                next = 0
+            }
+            let giver = givers[next]
+            next += 1
+            owners[Int(start.indices[start.offsets[giver] + size - 1])] = UInt32(truncatingIfNeeded: receiver)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Randomness
+
+/// How samples are dealt to clients.
+public enum DataSplit: Hashable, Sendable {
+    /// Uniformly at random; clients' sizes differ by at most one.
+    case iid
+    /// For each class, shares drawn from a Dirichlet distribution with this concentration (Hsu, Qi and Brown 2019): the
+    /// smaller, the more lopsided.
+    case dirichlet(concentration: Double)
+    /// Samples sorted by label and cut into shards of equal size, this many for each client (McMahan et al. 2017).
+    case shards(perClient: Int)
+    /// By the source's own client column.
+    case natural
+}
+
+extension DataSplit: CustomStringConvertible {
+    /// The split as data specifications write it: `iid`, `dirichlet:0.5`, `shards:2`, `natural`.
+    public var description: String {
+        switch self {
+        case .iid: "iid"
+        case .dirichlet(let concentration): "dirichlet:\(concentration)"
+        case .shards(let count): "shards:\(count)"
+        case .natural: "natural"
+        }
+    }
+
+    /// Reads a split from its description.
+    ///
+    /// - Throws: ``LearningError`` with code `invalidSpecification`.
+    public init(parsing text: String) throws {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        switch (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil) {
+        case ("iid", nil): self = .iid
+        case ("natural", nil): self = .natural
+        case ("dirichlet", let text?):
+            guard let value = Double(text), value >= 1e-3, value <= 1e6 else {
+                throw LearningError(
+                    .invalidSpecification,
+                    "split=dirichlet:\(text) needs a number from 0.001 to 1000000"
+                )
+            }
+            self = .dirichlet(concentration: value)
+        case ("shards", let text?):
+            guard let value = Int(text), value >= 1, value <= 1 << 20 else {
+                throw LearningError(
+                    .invalidSpecification,
+                    "split=shards:\(text) needs a whole number of shards a client"
+                )
+            }
+            self = .shards(perClient: value)
+        default:
+            throw LearningError(
+                .invalidSpecification,
+                "split=\(text) is not known; known: iid, dirichlet:ALPHA, shards:COUNT, natural"
+            )
+        }
+    }
+}
+
+extension DataSplit {
+    /// Deals samples to clients; a pure function of its arguments.
+    ///
+    /// No client is left empty: under ``dirichlet(concentration:)`` an empty client takes one sample from the client
+    /// that has the most at that moment (the lowest numbered of equals), in the order of the clients' numbers.
+    ///
+    /// - Parameters:
+    ///   - labels: one for each sample, 0 or more.
+    ///   - clientCount: at least 1. Under ``natural``, natural client `c` goes to client `c % clientCount`.
+    ///   - naturalClients: the source's client column, which ``natural`` needs.
+    /// - Throws: ``LearningError`` with code `impossibleSplit` where there are too few samples or natural clients.
+    public func partition(
+        labels: [Int32],
+        clientCount: Int,
+        seed: Seed,
+        naturalClients: [Int32]? = nil
+    ) throws -> Partition {
+        precondition(clientCount >= 1, "a split needs at least one client")
+        precondition(labels.count <= Int(UInt32.max), "a split deals at most 2^32 - 1 samples")
+        guard clientCount <= labels.count else {
+            throw LearningError(
+                .impossibleSplit,
+                "\(labels.count) samples cannot be dealt to \(clientCount) clients; use fewer clients"
+            )
+        }
+        let owners: [UInt32]
+        switch self {
+        case .iid:
+            owners = Self.dealEvenly(labels.count, to: clientCount, seed: seed)
+        case .dirichlet(let concentration):
+            owners = Self.dealByDirichlet(labels, to: clientCount, concentration: concentration, seed: seed)
+        case .shards(let perClient):
+            owners = try Self.dealShards(labels, to: clientCount, perClient: perClient, seed: seed)
+        case .natural:
+            owners = try Self.dealNaturally(naturalClients, to: clientCount)
+        }
+        return Partition(owners: owners, clientCount: clientCount)
+    }
+
+    private static func dealEvenly(_ count: Int, to clientCount: Int, seed: Seed) -> [UInt32] {
+        var generator = SeededGenerator(seed: seed.deriving("split-iid"))
+        var owners = [UInt32](repeating: 0, count: count)
+        for (position, sample) in generator.permutation(count).enumerated() {
+            owners[sample] = UInt32(truncatingIfNeeded: position * clientCount / count)
+        }
+        return owners
+    }
+
+    private static func dealShards(
+        _ labels: [Int32],
+        to clientCount: Int,
+        perClient: Int,
+        seed: Seed
+    ) throws -> [UInt32] {
+        let shardCount = clientCount * perClient
+        guard shardCount <= labels.count else {
+            throw LearningError(
+                .impossibleSplit,
+                "\(labels.count) samples cannot be cut into \(shardCount) shards; use fewer clients or shards a client"
+            )
+        }
+        var generator = SeededGenerator(seed: seed.deriving("split-shards"))
+        let order = generator.permutation(shardCount)
+        let sorted = (0..<labels.count).sorted { (labels[$0], $0) < (labels[$1], $1) }
+        var owners = [UInt32](repeating: 0, count: labels.count)
+        for (position, sample) in sorted.enumerated() {
+            owners[sample] = UInt32(truncatingIfNeeded: order[position * shardCount / labels.count] / perClient)
+        }
+        return owners
+    }
+
+    private static func dealNaturally(_ natural: [Int32]?, to clientCount: Int) throws -> [UInt32] {
+        guard let natural else {
+            throw LearningError(
+                .impossibleSplit,
+                "split=natural needs a client column: name it (client=COLUMN) or give a folder of files"
+            )
+        }
+        let distinct = Set(natural).count
+        guard clientCount <= distinct else {
+            throw LearningError(
+                .impossibleSplit,
+                "the source has \(distinct) natural clients, fewer than \(clientCount) parts"
+            )
+        }
+        return natural.map { UInt32(Int($0) % clientCount) }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A data set: samples to train on, samples to test on, or both.
+public struct Dataset: Sendable {
+    /// Where the data came from, as messages name it.
+    public let name: String
+    /// The samples to train on.
+    public let train: SampleTable?
+    /// The samples to test on.
+    public let test: SampleTable?
+
+    /// Creates a data set.
+    public init(name: String, train: SampleTable?, test: SampleTable?) {
+        self.name = name
+        self.train = train
+        self.test = test
+    }
+
+    /// The number of classes: one more than the largest label.
+    public var classCount: Int { max(train?.classCount ?? 0, test?.classCount ?? 0) }
+
+    /// The samples to train on.
+    ///
+    /// - Throws: ``LearningError`` with code `missingData` where the source has none.
+    public func requireTrain() throws -> SampleTable {
+        guard let train, train.count > 0 else {
+            throw LearningError(.missingData, "\(name) has no training samples; add its training files")
+        }
+        return train
+    }
+
+    /// The samples to test on.
+    ///
+    /// - Throws: ``LearningError`` with code `missingData` where the source has none.
+    public func requireTest() throws -> SampleTable {
+        guard let test, test.count > 0 else {
+            throw LearningError(
+                .missingData,
+                "\(name) has no test samples; add its test files or hold some out with test=0.2"
+            )
+        }
+        return test
+    }
+}

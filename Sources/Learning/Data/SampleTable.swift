@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Labelled samples of one shape: N samples of D features each, one label each.
+///
+/// A table never changes; copies share memory, also between threads.
+public struct SampleTable: Sendable {
+    /// How the features are kept: bytes take a quarter of the memory of floats and are converted batch by batch.
+    enum Features: Sendable {
+        /// The feature's value is the byte times the scale.
+        case bytes([UInt8], scale: Float)
+        case floats([Float])
+    }
+
+    /// The extents of one sample, outermost first: `[28, 28]` for the image sets.
+    public let shape: [Int]
+    /// One class for each sample, 0 or more.
+    public let labels: [Int32]
+    /// The natural client (hospital, writer, ...) of each sample, where the source knows it.
+    public let clients: [Int32]?
+    /// Row-major, `count` x ``featureCount``.
+    let features: Features
+
+    /// Creates a table of bytes, each of which stands for its value divided by 255.
+    ///
+    /// - - Precondition: `labels.count` samples of `shape`'s product of bytes; no negative label; as many clients as
+    ///   labels.
+    public init(bytes: [UInt8], shape: [Int], labels: [Int32], clients: [Int32]? = nil) {
+        self.init(features: .bytes(bytes, scale: 1 / 255), shape: shape, labels: labels, clients: clients)
+    }
+
+    /// Creates a table of floats.
+    ///
+    /// - - Precondition: `labels.count` samples of `shape`'s product of floats; no negative label; as many clients as
+    ///   labels.
+    public init(floats: [Float], shape: [Int], labels: [Int32], clients: [Int32]? = nil) {
+        self.init(features: .floats(floats), shape: shape, labels: labels, clients: clients)
+    }
+
+    init(features: Features, shape: [Int], labels: [Int32], clients: [Int32]?) {
+        let width = shape.reduce(1, *)
+        let valueCount =
+            switch features {
+            case .bytes(let values, _): values.count
+            case .floats(let values): values.count
+            }
+        precondition(
+            width > 0 && valueCount == width * labels.count,
+            "a table needs as many features as its shape says"
+        )
+        precondition(clients == nil || clients?.count == labels.count, "a table needs one client for each sample")
+        precondition(labels.allSatisfy { $0 >= 0 }, "labels are 0 or more")
+        precondition(labels.count <= Int(UInt32.max), "a table has at most 2^32 - 1 samples")
+        self.features = features
+        self.shape = shape
+        self.labels = labels
+        self.clients = clients
+    }
+
+    /// The number of samples.
+    public var count: Int { labels.count }
+
+    /// The number of features of one sample: the product of ``shape``.
+    public var featureCount: Int { shape.reduce(1, *) }
+
+    /// The number of labels' values: one more than the largest, 0 for an empty table.
+    public var classCount: Int { labels.max().map { Int($0) + 1 } ?? 0 }
+
+    /// The features of one sample as the models see them.
+    public func features(of sample: Int) -> [Float] {
+        precondition(sample >= 0 && sample < count, "sample outside the table")
+        let range = (sample * featureCount)..<((sample + 1) * featureCount)
+        switch features {
+        case .bytes(let values, let scale): return values[range].map { scale * Float($0) }
+        case .floats(let values): return Array(values[range])
+        }
+    }
+
+    /// A table of only the given samples, in the given order, that does not hold on to this one.
+    public func compacted<Indices: Collection>(_ indices: Indices) -> SampleTable where Indices.Element == UInt32 {
+        let width = featureCount
+        func pick<Value>(_ values: [Value]) -> [Value] {
+            var picked: [Value] = []
+            picked.reserveCapacity(indices.count * width)
+            for index in indices {
+                picked.append(contentsOf: values[(Int(index) * width)..<((Int(index) + 1) * width)])
+            }
+            return picked
+        }
+        let picked: Features =
+            switch features {
+            case .bytes(let values, let scale): .bytes(pick(values), scale: scale)
+            case .floats(let values): .floats(pick(values))
+            }
+        return SampleTable(
+            features: picked,
+            shape: shape,
+            labels: indices.map { labels[Int($0)] },
+            clients: clients.map { all in indices.map { all[Int($0)] } }
+        )
+    }
+}

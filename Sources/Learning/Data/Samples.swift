@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Some samples of a table: what one client trains on or evaluates.
+///
+/// It shares the table and the list of indices with all other clients of a simulation.
+public struct Samples: Sendable {
+    /// The table that holds the samples.
+    public let table: SampleTable
+    /// Positions in the table; nil for all samples.
+    public let indices: ArraySlice<UInt32>?
+
+    /// All samples of a table.
+    public init(_ table: SampleTable) {
+        self.table = table
+        indices = nil
+    }
+
+    /// The samples at the given positions.
+    ///
+    /// - Precondition: all positions lie in the table.
+    public init(_ table: SampleTable, indices: ArraySlice<UInt32>) {
+        let count = table.count
+        precondition(indices.allSatisfy { Int($0) < count }, "an index lies outside the table")
+        self.table = table
+        self.indices = indices
+    }
+
+    /// The number of samples.
+    public var count: Int { indices?.count ?? table.count }
+
+    /// The position in the table of the sample at `offset`.
+    func index(at offset: Int) -> UInt32 {
+        guard let indices else { return UInt32(truncatingIfNeeded: offset) }
+        return indices[indices.startIndex + offset]
+    }
+
+    /// Checks that the samples fit a model.
+    ///
+    /// - Throws: ``LearningError`` with code `shapeMismatch` or `labelOutOfRange`.
+    func check(against model: ModelArchitecture) throws {
+        guard table.featureCount == model.inputCount else {
+            throw LearningError(
+                .shapeMismatch,
+                "samples of \(table.featureCount) values (\(table.shape)) do not fit a model with \(model.inputCount) inputs"
+                    + "; set model.input to \(table.shape)"
+            )
+        }
+        let classCount = Int32(clamping: model.classCount)
+        for offset in 0..<count {
+            let label = table.labels[Int(index(at: offset))]
+            guard label < classCount else {
+                throw LearningError(
+                    .labelOutOfRange,
+                    "label \(label) of sample \(index(at: offset)) is not a class of a model with \(classCount) classes"
+                        + "; set model.classes to \(table.classCount) or more, or make the labels binary (binary=1)"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CZlib
+
+/// Reads bytes in order, plain or compressed, without ever holding more of the expanded data than the caller asked for.
+final class ByteStream {
+    /// What the bytes are.
+    enum Format {
+        case plain
+        case gzip
+        case deflate
+    }
+
+    /// The name of the file, for messages.
+    let name: String
+    /// The most bytes that may come out: 64 for each byte that went in, and 64 MiB in any case.
+    ///
+    /// Real images and tables
+    /// shrink by far less; a few kilobytes that claim to be gigabytes are refused.
+    let limit: Int
+    private let bytes: ArraySlice<UInt8>
+    private let format: Format
+    private var position: Int
+    /// Allocated once decompression starts; zlib refuses a state whose address changes.
+    private var stream: UnsafeMutablePointer<z_stream>?
+    private var isFinished = false
+    private var checksum: UInt = 0
+
+    init(_ bytes: ArraySlice<UInt8>, format: Format, name: String) {
+        self.bytes = bytes
+        self.format = format
+        self.name = name
+        position = bytes.startIndex
+        limit = format == .plain ? bytes.count : (64 << 20) + bytes.count * 64
+        checksum = crc32(0, nil, 0)
+    }
+
+    deinit {
+        if let stream {
+            inflateEnd(stream)
+            stream.deallocate()
+        }
+    }
+
+    /// The CRC-32 of all bytes read so far.
+    var crc: UInt32 { UInt32(truncatingIfNeeded: checksum) }
+
+    /// Fills the buffer.
+    ///
+    /// - Throws: ``LearningError`` with code `malformedFile` where the data ends before or is damaged.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws {
+        let count = try readSome(into: buffer)
+        guard count == buffer.count else {
+            throw LearningError(
+                .malformedFile,
+                "\(name) ends \(buffer.count - count) bytes early; copy or download it again"
+            )
+        }
+    }
+
+    /// The next `count` bytes; check `count` against ``limit`` before.
+    func read(_ count: Int) throws -> [UInt8] {
+        precondition(count <= limit, "an amount to read is checked against the limit before")
+        var failure: (any Error)?
+        let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do {
+                try read(into: UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            } catch {
+                failure = error
+                initialized = 0
+            }
+        }
+        if let failure { throw failure }
+        return result
+    }
+
+    /// Checks that nothing follows and that compressed data was complete.
+    func expectEnd() throws {
+        var extra: UInt8 = 0
+        let count = try withUnsafeMutableBytes(of: &extra) { try readSome(into: $0) }
+        guard count == 0 else {
+            throw LearningError(
+                .malformedFile,
+                "\(name) has more bytes than its header says; copy or download it again"
+            )
+        }
+        // The end of compressed data carries its checksum.
+        guard format == .plain || isFinished else {
+            throw LearningError(.malformedFile, "\(name) ends early; copy or download it again")
+        }
+    }
+
+    private func readSome(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        guard let base = buffer.baseAddress, buffer.count > 0 else { return 0 }
+        let count: Int
+        if format == .plain {
+            count = min(buffer.count, bytes.endIndex - position)
+            bytes.withUnsafeBytes { source in
+                guard let from = source.baseAddress else { return }
+                base.copyMemory(from: from + (position - bytes.startIndex), byteCount: count)
+            }
+            position += count
+        } else {
+            count = try inflateSome(into: base, capacity: buffer.count)
+        }
+        var done = 0
+        while done < count {
+            let part = min(count - done, 1 << 30)
+            checksum = crc32(checksum, (base + done).assumingMemoryBound(to: UInt8.self), UInt32(part))
+            done += part
+        }
+        return count
+    }
+
+    private func startedStream() throws -> UnsafeMutablePointer<z_stream> {
+        if let stream { return stream }
+        let started = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+        started.initialize(to: z_stream())
+        guard tributary_inflate_start(started, format == .gzip ? 31 : -15) == Z_OK else {
+            started.deallocate()
+            throw LearningError(.malformedFile, "\(name) cannot be decompressed: zlib does not start")
+        }
+        stream = started
+        return started
+    }
+
+    private func inflateSome(into base: UnsafeMutableRawPointer, capacity: Int) throws -> Int {
+        let stream = try startedStream()
+        var written = 0
+        try bytes.withUnsafeBufferPointer { source in
+            while written < capacity, !isFinished {
+                let available = min(bytes.endIndex - position, 1 << 30)
+                let room = min(capacity - written, 1 << 30)
+                stream.pointee.next_in = source.baseAddress.map {
+                    UnsafeMutablePointer(mutating: $0 + (position - bytes.startIndex))
+                }
+                stream.pointee.avail_in = UInt32(available)
+                stream.pointee.next_out = (base + written).assumingMemoryBound(to: UInt8.self)
+                stream.pointee.avail_out = UInt32(room)
+                let status = inflate(stream, Z_NO_FLUSH)
+                position += available - Int(stream.pointee.avail_in)
+                written += room - Int(stream.pointee.avail_out)
+                isFinished = status == Z_STREAM_END
+                let isStuck = Int(stream.pointee.avail_in) == available && Int(stream.pointee.avail_out) == room
+                if status == Z_BUF_ERROR || (status == Z_OK && isStuck) { break }
+                guard status == Z_OK || status == Z_STREAM_END else {
+                    throw LearningError(
+                        .malformedFile,
+                        "\(name) is damaged (zlib error \(status)); copy or download it again"
+                    )
+                }
+            }
+        }
+        return written
+    }
+}

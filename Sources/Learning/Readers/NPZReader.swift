@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Reads a NumPy archive.
+///
+/// It has one of these sets of arrays:
+///
+/// - `train_images`, `train_labels`, `test_images`, `test_labels` (MedMNIST; its `val_*` arrays are left aside);
+/// - `x_train`, `y_train`, `x_test`, `y_test`;
+/// - `x`, `y`.
+///
+/// Images of unsigned bytes are divided by 255; other types are taken as they are. Labels are whole numbers, `(n)` or
+/// `(n, 1)`.
+enum NPZReader {
+    private static let conventions = [
+        (train: ("train_images", "train_labels"), test: ("test_images", "test_labels")),
+        (train: ("x_train", "y_train"), test: ("x_test", "y_test")),
+        (train: ("x", "y"), test: ("", "")),
+    ]
+
+    /// The file's tables; either may be missing, not both.
+    ///
+    /// - Throws: ``LearningError``.
+    static func read(_ path: String) throws -> (train: SampleTable?, test: SampleTable?) {
+        let archive = try ZipArchive(try DataFile.read(path), path: path)
+        for convention in conventions {
+            let train = try table(archive, convention.train, path: path)
+            let test = try table(archive, convention.test, path: path)
+            if train != nil || test != nil { return (train, test) }
+        }
+        throw LearningError(
+            .missingData,
+            "\(path) has the arrays \(archive.members.map(\.name).prefix(16)); expected train_images and train_labels, "
+                + "x_train and y_train, or x and y"
+        )
+    }
+
+    private static func table(
+        _ archive: ZipArchive,
+        _ names: (images: String, labels: String),
+        path: String
+    ) throws -> SampleTable? {
+        guard let images = archive.members.first(where: { $0.name == names.images + ".npy" }),
+            let labels = archive.members.first(where: { $0.name == names.labels + ".npy" })
+        else { return nil }
+        let features = try array(archive, images)
+        let classes = try labelValues(try array(archive, labels), name: "\(path) (\(names.labels))")
+        let shape = features.shape
+        guard shape.count >= 2, shape[0] == classes.count, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
+            throw LearningError(
+                .malformedFile,
+                "\(path): \(names.images) has the shape \(shape) and \(names.labels) \(classes.count) values; "
+                    + "they do not belong together"
+            )
+        }
+        let sample = Array(shape.dropFirst())
+        switch features.values {
+        case .bytes(let values): return SampleTable(bytes: values, shape: sample, labels: classes)
+        case .floats(let values): return SampleTable(floats: values, shape: sample, labels: classes)
+        }
+    }
+
+    private static func array(_ archive: ZipArchive, _ member: ZipArchive.Member) throws -> NumPyArray {
+        let stream = try archive.open(member)
+        let array = try NumPyArray(stream)
+        guard stream.crc == member.crc else {
+            throw LearningError(.malformedFile, "\(stream.name) is damaged (wrong checksum); copy or download it again")
+        }
+        return array
+    }
+
+    private static func labelValues(_ array: NumPyArray, name: String) throws -> [Int32] {
+        guard array.shape.count == 1 || (array.shape.count == 2 && array.shape[1] == 1) else {
+            throw LearningError(.unsupportedType, "\(name) has the shape \(array.shape); labels are (n) or (n, 1)")
+        }
+        switch array.values {
+        case .bytes(let values): return values.map { Int32($0) }
+        case .floats(let values):
+            return try values.map { value in
+                guard let label = Int32(exactly: value), label >= 0 else {
+                    throw LearningError(
+                        .labelOutOfRange,
+                        "\(name) has the label \(value); labels are whole numbers from 0"
+                    )
+                }
+                return label
+            }
+        }
+    }
+}

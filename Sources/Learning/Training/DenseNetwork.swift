@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+internal import ModelState
+
+/// The dense layers of one thread: parameters in the kernels' layout and all buffers that a step needs.
+///
+/// Memory is allocated when parameters are first loaded and when a larger batch comes, never in a step.
+final class DenseNetwork {
+    /// Where a layer's parameters lie in the packed block.
+    struct Layer {
+        let inputs: Int
+        let outputs: Int
+        let weight: Int
+        let bias: Int
+        var paddedInputs: Int { DenseKernels.padded(inputs) }
+        var paddedOutputs: Int { DenseKernels.padded(outputs) }
+    }
+
+    /// The buffers of a batch of up to `rows` rows.
+    private struct BatchBuffers {
+        let arena: FloatArena
+        let rows: Int
+        /// The input, then each layer's output.
+        let activations: [UnsafeMutablePointer<Float>]
+        let probabilities: UnsafeMutablePointer<Float>
+        /// Two gradients with respect to a layer's output, used in turns.
+        let gradients: [UnsafeMutablePointer<Float>]
+        let scratch: UnsafeMutablePointer<Float>
+        let labels: UnsafeMutablePointer<Int32>
+        let indices: UnsafeMutablePointer<UInt32>
+    }
+
+    /// Packed parameters and what the optimizer keeps beside them, all in the same layout.
+    private struct ParameterBuffers {
+        let arena: FloatArena
+        let values: UnsafeMutablePointer<Float>
+    }
+
+    let model: ModelArchitecture
+    let layers: [Layer]
+    private let packedCount: Int
+    private let kernels: DenseKernels
+    private var parameters: ParameterBuffers?
+    private var velocity: ParameterBuffers?
+    private var offset: ParameterBuffers?
+    private var batch: BatchBuffers?
+
+    init(_ model: ModelArchitecture, kernels: DenseKernels) {
+        self.model = model
+        self.kernels = kernels
+        var layers: [Layer] = []
+        var total = 0
+        for layer in model.layers {
+            let weightCount = DenseKernels.padded(layer.inputs) * DenseKernels.padded(layer.outputs)
+            layers.append(
+                Layer(inputs: layer.inputs, outputs: layer.outputs, weight: total, bias: total + weightCount)
+            )
+            total += weightCount + DenseKernels.padded(layer.outputs)
+        }
+        self.layers = layers
+        packedCount = total
+    }
+
+    /// The stride between rows of the logits, their gradient and the probabilities.
+    var logitStride: Int { layers.last?.paddedOutputs ?? 0 }
+
+    // MARK: Parameters
+
+    /// Loads parameters; no velocity, no offset.
+    func load(_ vector: ParameterVector) {
+        let target = parameters ?? makeParameterBuffers()
+        parameters = target
+        pack(vector, into: target.values)
+    }
+
+    /// Prepares the optimizer's state: a zero velocity where momentum needs one, the gradient's constant part.
+    func prepareStep(momentum: Bool, offset vector: ParameterVector?) {
+        if momentum {
+            let target = velocity ?? makeParameterBuffers()
+            target.values.update(repeating: 0, count: packedCount)
+            velocity = target
+        } else {
+            velocity = nil
+        }
+        guard let vector else {
+            offset = nil
+            return
+        }
+        let target = offset ?? makeParameterBuffers()
+        pack(vector, into: target.values)
+        offset = target
+    }
+
+    private func makeParameterBuffers() -> ParameterBuffers {
+        let arena = FloatArena(capacity: FloatArena.footprint(packedCount))
+        return ParameterBuffers(arena: arena, values: arena.take(packedCount))
+    }
+
+    private func pack(_ vector: ParameterVector, into packed: UnsafeMutablePointer<Float>) {
+        precondition(vector.count == model.layout.elementCount, "parameters must have the model's layout")
+        vector.withElements { elements in
+            guard let base = elements.baseAddress else { return }
+            for (index, layer) in layers.enumerated() {
+                let weight = model.layout.range(of: 2 * index)
+                let bias = model.layout.range(of: 2 * index + 1)
+                kernels.pack(base + weight.lowerBound, layer.outputs, layer.inputs, packed + layer.weight)
+                (packed + layer.bias).update(from: base + bias.lowerBound, count: layer.outputs)
+            }
+        }
+    }
+
+    /// Writes `parameters - start` in the model's layout.
+    func writeDifference(from start: ParameterVector, into out: UnsafeMutableBufferPointer<Float>) {
+        precondition(out.count == start.count, "the difference has the model's layout")
+        guard let parameters, let target = out.baseAddress else { return }
+        start.withElements { elements in
+            guard let base = elements.baseAddress else { return }
+            for (index, layer) in layers.enumerated() {
+                let weight = model.layout.range(of: 2 * index).lowerBound
+                let bias = model.layout.range(of: 2 * index + 1).lowerBound
+                kernels.unpackDifference(
+                    parameters.values + layer.weight,
+                    base + weight,
+                    target + weight,
+                    layer.outputs,
+                    layer.inputs
+                )
+                ck_subtract(target + bias, parameters.values + layer.bias, base + bias, layer.outputs)
+            }
+        }
+    }
+
+    // MARK: A batch
+
+    private func makeBatchBuffers(rows: Int) -> BatchBuffers {
+        let rows = DenseKernels.padded(rows)
+        let outputs = layers.map(\.paddedOutputs)
+        let inputs = layers.map(\.paddedInputs)
+        let widest = outputs.max() ?? 0
+        let scratch = zip(inputs, outputs).dropFirst().map { rows * ($0 + $1) }.max() ?? 0
+        let sizes =
+            [rows * inputs[0]] + outputs.map { rows * $0 } + [
+                rows * logitStride, rows * widest, rows * widest, scratch,
+            ]
+            + [rows, rows]
+        let arena = FloatArena(capacity: sizes.map(FloatArena.footprint).reduce(0, +))
+        let activations = [arena.take(rows * inputs[0])] + outputs.map { arena.take(rows * $0) }
+        let probabilities = arena.take(rows * logitStride)
+        let gradients = [arena.take(rows * widest), arena.take(rows * widest)]
+        let scratchBase = arena.take(scratch)
+        let labels = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: Int32.self, capacity: rows)
+        let indices = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: UInt32.self, capacity: rows)
+        return BatchBuffers(
+            arena: arena,
+            rows: rows,
+            activations: activations,
+            probabilities: probabilities,
+            gradients: gradients,
+            scratch: scratchBase,
+            labels: labels,
+            indices: indices
+        )
+    }
+
+    /// Makes room for batches of up to `rows` rows.
+    func reserve(rows: Int) {
+        guard (batch?.rows ?? 0) < rows else { return }
+        batch = makeBatchBuffers(rows: rows)
+    }
+
+    private var buffers: BatchBuffers {
+        guard let batch else { preconditionFailure("room for a batch is reserved before it is used") }
+        return batch
+    }
+
+    private var values: UnsafeMutablePointer<Float> {
+        guard let parameters else { preconditionFailure("parameters are loaded before they are used") }
+        return parameters.values
+    }
+
+    /// Takes samples of a table as the next batch.
+    func gather(_ table: SampleTable, rows: Int, index: (Int) -> UInt32) {
+        let buffers = buffers
+        precondition(rows <= buffers.rows, "room for a batch is reserved before it is used")
+        table.labels.withUnsafeBufferPointer { labels in
+            for row in 0..<rows {
+                let sample = index(row)
+                buffers.indices[row] = sample
+                buffers.labels[row] = labels[Int(sample)]
+            }
+        }
+        let width = layers[0].inputs
+        let stride = layers[0].paddedInputs
+        let padded = DenseKernels.paddedRows(rows)
+        switch table.features {
+        case .bytes(let values, let scale):
+            ckt_gather_bytes(values, width, buffers.indices, rows, padded, scale, buffers.activations[0], stride)
+        case .floats(let values):
+            ckt_gather_floats(values, width, buffers.indices, rows, padded, buffers.activations[0], stride)
+        }
+    }
+
+    /// Computes the logits of the batch.
+    func forward(rows: Int) {
+        let buffers = buffers
+        let padded = DenseKernels.paddedRows(rows)
+        for (index, layer) in layers.enumerated() {
+            let isLast = index == layers.count - 1
+            kernels.forward(
+                buffers.activations[index],
+                layer.paddedInputs,
+                values + layer.weight,
+                values + layer.bias,
+                buffers.activations[index + 1],
+                padded,
+                layer.inputs,
+                layer.outputs,
+                isLast ? 0 : 1
+            )
+        }
+    }
+
+    /// The batch's logits with room for probabilities and gradient.
+    func logitBatch(rows: Int) -> LogitBatch {
+        let buffers = buffers
+        return LogitBatch(
+            rowCount: rows,
+            paddedRowCount: DenseKernels.paddedRows(rows),
+            classCount: model.classCount,
+            stride: logitStride,
+            labels: buffers.labels,
+            logits: buffers.activations[layers.count],
+            probabilities: buffers.probabilities,
+            gradient: buffers.gradients[0]
+        )
+    }
+
+    /// Adds the batch's cross-entropy and correct answers.
+    func evaluate(rows: Int, correct: inout Int) -> Double {
+        let buffers = buffers
+        return ckt_evaluate(
+            buffers.activations[layers.count],
+            logitStride,
+            rows,
+            model.classCount,
+            buffers.labels,
+            &correct
+        )
+    }
+
+    /// One SGD step from the gradient that lies in the batch's `gradient`.
+    func backwardAndStep(rows: Int, learningRate: Float, decay: Float, momentum: Float) {
+        let buffers = buffers
+        let padded = DenseKernels.paddedRows(rows)
+        var step = ckt_step(learning_rate: learningRate, decay: decay, momentum: momentum)
+        for index in stride(from: layers.count - 1, through: 0, by: -1) {
+            let layer = layers[index]
+            let gradient = buffers.gradients[(layers.count - 1 - index) % 2]
+            if index > 0 {
+                // The gradient of the layer below needs the weights from before the step.
+                kernels.inputGradient(
+                    gradient,
+                    values + layer.weight,
+                    buffers.activations[index],
+                    buffers.gradients[(layers.count - index) % 2],
+                    buffers.scratch,
+                    padded,
+                    layer.inputs,
+                    layer.outputs
+                )
+            }
+            kernels.updateWeights(
+                buffers.activations[index],
+                layer.paddedInputs,
+                gradient,
+                values + layer.weight,
+                velocity.map { $0.values + layer.weight },
+                offset.map { UnsafePointer($0.values + layer.weight) },
+                &step,
+                padded,
+                layer.inputs,
+                layer.outputs
+            )
+            kernels.updateBias(
+                gradient,
+                values + layer.bias,
+                velocity.map { $0.values + layer.bias },
+                offset.map { UnsafePointer($0.values + layer.bias) },
+                &step,
+                padded,
+                layer.outputs
+            )
+        }
+    }
+}

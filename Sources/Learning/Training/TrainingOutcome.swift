@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How far a training has come; handed to the caller after each step.
+public struct TrainingProgress: Sendable, Hashable {
+    /// Steps done, 1 or more.
+    public let step: Int
+    /// Steps that the whole training takes.
+    public let plannedSteps: Int
+    /// Samples seen, each pass counted.
+    public let samplesSeen: Int
+}
+
+/// What a client's training in one round came to.
+public struct TrainingOutcome: Sendable, Hashable {
+    /// The number of the client's samples: its weight in the average.
+    public let sampleCount: Int
+    /// SGD steps done.
+    public let steps: Int
+    /// The mean loss of the samples seen, each measured before the step that it was part of; nil without a step.
+    public let meanLoss: Double?
+    /// Whether the caller ended the training before its last step.
+    public let wasStopped: Bool
+}
+
+/// What a model scores on some samples; outcomes of disjoint samples add up.
+public struct EvaluationOutcome: Sendable, Hashable {
+    /// The number of samples.
+    public var sampleCount: Int
+    /// The samples whose largest logit is their label's.
+    public var correctCount: Int
+    /// The samples' cross-entropies, summed, in nats.
+    public var lossSum: Double
+
+    /// Creates an outcome.
+    public init(sampleCount: Int, correctCount: Int, lossSum: Double) {
+        self.sampleCount = sampleCount
+        self.correctCount = correctCount
+        self.lossSum = lossSum
+    }
+
+    /// The share of correct answers; 0 without samples.
+    public var accuracy: Double { sampleCount > 0 ? Double(correctCount) / Double(sampleCount) : 0 }
+
+    /// The mean cross-entropy; 0 without samples.
+    public var meanLoss: Double { sampleCount > 0 ? lossSum / Double(sampleCount) : 0 }
+
+    /// The outcome on the samples of both.
+    public static func + (left: EvaluationOutcome, right: EvaluationOutcome) -> EvaluationOutcome {
+        EvaluationOutcome(
+            sampleCount: left.sampleCount + right.sampleCount,
+            correctCount: left.correctCount + right.correctCount,
+            lossSum: left.lossSum + right.lossSum
+        )
+    }
+}

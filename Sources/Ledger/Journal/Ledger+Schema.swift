@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+
+extension Ledger {
+    static func migrate(_ queue: DatabaseQueue, _ path: String) throws {
+        var migrator = DatabaseMigrator()
+        // A migration that was released is never changed; what comes next is a further one.
+        migrator.registerMigration("1: jobs, rounds, updates") { try $0.execute(sql: firstSchema) }
+        let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
+        guard !isNewer else {
+            throw LedgerError(
+                .newerSchema, "the journal \(path) was written by a newer version of tributary; use that version or another folder")
+        }
+        try migrator.migrate(queue)
+    }
+
+    /// 64-bit unsigned numbers are stored as the signed ones with the same bits, lengths of time as nanoseconds, a mean that is not a
+    /// number as NULL. A cohort is its agents' names with spaces between them: names have none.
+    private static let firstSchema = """
+        CREATE TABLE properties (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE jobs (
+            job INTEGER PRIMARY KEY NOT NULL,
+            specification TEXT NOT NULL,
+            phase INTEGER NOT NULL,
+            message TEXT NOT NULL,
+            open_round INTEGER,
+            open_attempt INTEGER,
+            committed_round INTEGER,
+            committed_attempt INTEGER,
+            abandoned_attempts INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE rounds (
+            job INTEGER NOT NULL REFERENCES jobs,
+            round INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('open', 'abandoned', 'committed')),
+            cohort TEXT NOT NULL,
+            PRIMARY KEY (job, round, attempt)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE commits (
+            job INTEGER NOT NULL,
+            round INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            model_digest TEXT NOT NULL,
+            update_count INTEGER NOT NULL,
+            weight REAL,
+            bytes_up INTEGER NOT NULL,
+            trained_samples INTEGER NOT NULL,
+            loss REAL,
+            training_nanoseconds INTEGER NOT NULL,
+            elapsed_nanoseconds INTEGER NOT NULL,
+            PRIMARY KEY (job, round),
+            FOREIGN KEY (job, round, attempt) REFERENCES rounds
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE updates (
+            job INTEGER NOT NULL,
+            round INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            agent TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            byte_count INTEGER NOT NULL,
+            weight REAL,
+            steps INTEGER NOT NULL,
+            trained_samples INTEGER NOT NULL,
+            loss REAL,
+            training_nanoseconds INTEGER NOT NULL,
+            norm REAL,
+            PRIMARY KEY (job, round, attempt, agent),
+            FOREIGN KEY (job, round, attempt) REFERENCES rounds
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE refusals (
+            id INTEGER PRIMARY KEY NOT NULL,
+            job INTEGER NOT NULL REFERENCES jobs,
+            round INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            agent TEXT NOT NULL,
+            reason INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE evaluations (
+            job INTEGER NOT NULL REFERENCES jobs,
+            round INTEGER NOT NULL,
+            sample_count INTEGER NOT NULL,
+            correct_count INTEGER NOT NULL,
+            loss_sum REAL,
+            PRIMARY KEY (job, round)
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+internal import Rounds
+
+/// How values look in the database; the rules are those of the schema.
+enum LedgerValues {
+    static func signed(_ number: UInt64) -> Int64 { Int64(bitPattern: number) }
+    static func unsigned(_ number: Int64) -> UInt64 { UInt64(bitPattern: number) }
+
+    static func nanoseconds(_ duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return overflow || carry ? (seconds < 0 ? .min : .max) : sum
+    }
+
+    static func real(_ number: Double) -> Double? { number.isNaN ? nil : number }
+    static func real(_ stored: Double?) -> Double { stored ?? .nan }
+}
+
+extension Row {
+    func number(_ column: String) -> UInt64 { LedgerValues.unsigned(self[column]) }
+    func real(_ column: String) -> Double { LedgerValues.real(self[column] as Double?) }
+    func duration(_ column: String) -> Duration { .nanoseconds(self[column] as Int64) }
+    func round(_ column: String = "round") throws -> RoundNumber { RoundNumber(try word(column)) }
+
+    func word(_ column: String) throws -> UInt32 {
+        guard let number = UInt32(exactly: self[column] as Int64) else { throw damage(column) }
+        return number
+    }
+
+    func digest(_ column: String) throws -> BlobDigest {
+        guard let digest = BlobDigest(parsing: self[column]) else { throw damage(column) }
+        return digest
+    }
+
+    func agent(_ column: String = "agent") throws -> AgentID {
+        guard let agent = AgentID(self[column] as String) else { throw damage(column) }
+        return agent
+    }
+
+    func reason(_ column: String) throws -> ReasonCode {
+        guard let reason = ReasonCode(rawValue: try word(column)) else { throw damage(column) }
+        return reason
+    }
+
+    func damage(_ column: String) -> LedgerError {
+        LedgerError(.corrupt, "the journal has an impossible value in '\(column)'; restore a copy or put it aside")
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension CoordinatorCore {
+    mutating func opened(
+        _ connection: ConnectionID, _ peer: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        precondition(sessions[connection] == nil, "a connection opens once")
+        if isShuttingDown || sessions.count >= Limits.connections {
+            let reason: ReasonCode = isShuttingDown ? .shuttingDown : .overloaded
+            let text = isShuttingDown ? "the coordinator stops" : "the coordinator is full; come back later"
+            actions.append(.close(connection, Goodbye(reason, text, retryAfter: configuration.reconnectLatest)))
+            return
+        }
+        sessions[connection] = Session(peer: peer, state: .greeting, lastHeard: now)
+        greeting[connection] = now.advanced(by: configuration.helloLimit)
+    }
+
+    mutating func greet(
+        _ hello: Hello, _ connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        guard case .greeting = sessions[connection]?.state else {
+            return drop(connection, Goodbye(.protocolViolation, "a second hello on one connection"), now, &actions)
+        }
+        guard let version = ProtocolVersion.common(oldest: hello.oldestVersion, newest: hello.newestVersion) else {
+            let text =
+                "this coordinator speaks protocol versions \(ProtocolVersion.oldest) to \(ProtocolVersion.newest), "
+                + "the peer \(hello.oldestVersion) to \(hello.newestVersion); update the older side"
+            return drop(connection, Goodbye(.unsupportedVersion, text), now, &actions)
+        }
+        greeting[connection] = nil
+        switch hello.role {
+        case .operator:
+            sessions[connection]?.state = .operator(watching: [])
+            actions.append(.send(connection, .welcome(welcome(version))))
+        case .agent:
+            guard let agent = AgentID(hello.agent) else {
+                let text = "an agent's name has 1 to 128 characters out of letters, digits, '.', '_' and '-'"
+                return drop(connection, Goodbye(.invalidAgent, text), now, &actions)
+            }
+            admit(agent, hello, connection, version, now, &actions)
+        }
+    }
+
+    private func welcome(_ version: UInt32) -> Welcome {
+        Welcome(
+            version: version, heartbeat: configuration.heartbeat, silenceLimit: configuration.silenceLimit,
+            reconnectEarliest: configuration.reconnectEarliest, reconnectLatest: configuration.reconnectLatest,
+            chunkBytes: configuration.chunkBytes)
+    }
+
+    private mutating func admit(
+        _ agent: AgentID, _ hello: Hello, _ connection: ConnectionID, _ version: UInt32, _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        if let older = agents[agent]?.connection {
+            let text = "another connection of \(agent) took over; give each agent a name of its own"
+            drop(older, Goodbye(.replaced, text), now, &actions)
+        }
+        sessions[connection]?.state = .agent(agent)
+        agents[agent] = AgentRecord(
+            connection: connection, codecs: Set(hello.codecs), labels: hello.labels,
+            resources: hello.resources)
+        lost[agent] = nil
+        actions.append(.send(connection, .welcome(welcome(version))))
+        let peer = sessions[connection]?.peer ?? ""
+        actions.append(.log(LogLine(.info, "\(agent) connected from \(peer) (\(hello.software))")))
+        askToEvaluateAgain(agent, &actions)
+        if let job = activeJob { step(job, .agentAvailable(agent), now, &actions) }
+    }
+
+    /// Ends a connection from this side.
+    mutating func drop(
+        _ connection: ConnectionID, _ goodbye: Goodbye, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        actions.append(.close(connection, goodbye))
+        closed(connection, "\(goodbye.reason): \(goodbye.message)", now, &actions)
+    }
+
+    mutating func closed(
+        _ connection: ConnectionID, _ why: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        guard let session = sessions.removeValue(forKey: connection) else { return }
+        greeting[connection] = nil
+        for key in uploads.suspend(connection) { actions.append(.suspendSpool(key)) }
+        openWaitingUploads(now, &actions)
+        let level: LogLine.Level = session.agent == nil ? .debug : .info
+        let who = session.agent?.name ?? session.peer
+        actions.append(.log(LogLine(level, "\(who) disconnected: \(why)")))
+        guard let agent = session.agent, agents[agent]?.connection == connection else { return }
+        agents[agent]?.connection = nil
+        lost[agent] = now
+        if let job = activeJob { step(job, .agentDisconnected(agent), now, &actions) }
+    }
+
+    /// Closes connections on which nothing was heard for too long.
+    mutating func checkSilence(_ now: Instant, _ actions: inout [CoordinatorAction]) {
+        for connection in greeting.filter({ now >= $0.value }).keys.sorted(by: { $0.value < $1.value }) {
+            drop(connection, Goodbye(.silent, "no hello in time"), now, &actions)
+        }
+        guard now >= nextSilenceCheck else { return }
+        nextSilenceCheck = now.advanced(by: configuration.silenceLimit / 4)
+        let silent = sessions.filter {
+            $0.value.agent != nil && $0.value.lastHeard.advanced(by: configuration.silenceLimit) <= now
+        }
+        for connection in silent.keys.sorted(by: { $0.value < $1.value }) {
+            drop(connection, Goodbye(.silent, "nothing was heard for the silence limit"), now, &actions)
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension CoordinatorCore {
+    mutating func blobRequested(
+        _ request: BlobRequest, by agent: AgentID, _ connection: ConnectionID, _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        guard let job = activeJob, let model = servedModels.first(where: { $0.digest == request.digest }),
+            request.offset >= 0, request.offset <= model.byteCount
+        else {
+            // The model was replaced in the meantime. A new connection begins with the current tasks.
+            let text = "the model \(request.digest) is not served any more"
+            return drop(connection, Goodbye(.unknownBlob, text, retryAfter: .zero), now, &actions)
+        }
+        actions.append(
+            .sendModel(connection, transfer: request.transfer, job, model, offset: request.offset))
+    }
+
+    mutating func offered(
+        _ offer: UpdateOffer, by agent: AgentID, _ connection: ConnectionID, _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        guard offer.key.agent == agent else {
+            let text = "an update in the name of another agent"
+            return drop(connection, Goodbye(.protocolViolation, text), now, &actions)
+        }
+        guard let job = jobs[offer.key.job] else {
+            return send(.refused(offer.key, .unknownJob, "no such job here"), to: connection, &actions)
+        }
+        switch job.standing(of: offer.key) {
+        case .accepted:
+            send(.accepted(offer.key), to: connection, &actions)
+            releaseDurable(offer.key, connection, &actions)
+        case .inHand, .notYet:
+            break
+        case .refused(let reason):
+            send(.refused(offer.key, reason, ""), to: connection, &actions)
+            releaseDurable(offer.key, connection, &actions)
+        case .wanted:
+            wanted(offer, connection, job, now, &actions)
+        }
+    }
+
+    /// Tells an agent that was away when its round became durable that it may forget.
+    private func releaseDurable(
+        _ key: UpdateKey, _ connection: ConnectionID, _ actions: inout [CoordinatorAction]
+    ) {
+        guard let durable = durableRounds[key.job], key.round <= durable else { return }
+        actions.append(.send(connection, .roundCommitted(RoundCommitted(job: key.job, round: durable))))
+    }
+
+    private mutating func wanted(
+        _ offer: UpdateOffer, _ connection: ConnectionID, _ job: JobMachine, _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        if let base = offer.base, base != job.model?.reference.digest {
+            // Made before this coordinator lost power, from a model that is not the round's any more: trained again.
+            send(.refused(offer.key, .lateUpdate, "trained from another model"), to: connection, &actions)
+            return step(offer.key.job, .agentAvailable(offer.key.agent), now, &actions)
+        }
+        if let reason = objection(to: offer, job) {
+            send(.refused(offer.key, reason.0, reason.1), to: connection, &actions)
+            return step(offer.key.job, .failed(offer.key, reason.0, reason.1), now, &actions)
+        }
+        if let upload = uploads[offer.key] {
+            if case .checking = upload.state, upload.offer.digest == offer.digest {
+                // All bytes are here already; the verdict goes to the new connection.
+                return uploads.reconnect(offer.key, to: connection)
+            }
+            // Offered twice on one connection: under way already.
+            if upload.connection == connection, upload.offer == offer { return }
+            uploads.remove(offer.key)
+            actions.append(.suspendSpool(offer.key))
+        }
+        uploads.add(offer, on: connection)
+        openWaitingUploads(now, &actions)
+    }
+
+    /// Why an update cannot count, from what its offer says; nil when only its bytes can tell.
+    private func objection(to offer: UpdateOffer, _ job: JobMachine) -> (ReasonCode, String)? {
+        let specification = job.specification
+        guard let model = job.model else { return (.lateUpdate, "the job has no model yet") }
+        guard offer.codec == specification.codec.uplink else {
+            return (.wrongCodec, "the job's updates are coded as \(specification.codec.uplink), not \(offer.codec)")
+        }
+        guard model.updateBytes.contains(offer.byteCount) else {
+            return (.wrongSize, "an update of \(offer.byteCount) bytes; the model needs \(describe(model.updateBytes))")
+        }
+        guard offer.weight > 0, offer.weight.isFinite, offer.weight <= specification.admission.maximumWeight else {
+            return (.invalidWeight, "a weight of \(offer.weight); allowed: above 0, at most \(specification.admission.maximumWeight)")
+        }
+        guard offer.loss.isFinite else { return (.notFinite, "a training loss of \(offer.loss)") }
+        return nil
+    }
+
+    private func describe(_ range: ClosedRange<Int>) -> String {
+        range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+    }
+
+    mutating func openWaitingUploads(_ now: Instant, _ actions: inout [CoordinatorAction]) {
+        while let offer = uploads.openNext(limit: configuration.concurrentUploads) {
+            actions.append(.openSpool(offer))
+        }
+    }
+
+    mutating func spoolOpened(
+        _ key: UpdateKey, _ digest: BlobDigest, _ heldBytes: Int, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        guard let upload = uploads[key], upload.offer.digest == digest, case .opening = upload.state,
+            let connection = upload.connection
+        else { return }
+        if heldBytes >= upload.offer.byteCount {
+            return beginCheck(upload.offer, &actions)
+        }
+        let transfer = uploads.receive(key, from: heldBytes)
+        actions.append(
+            .send(connection, .uploadRequest(UploadRequest(key: key, transfer: transfer, offset: heldBytes))))
+    }
+
+    mutating func spoolFailed(
+        _ key: UpdateKey, _ digest: BlobDigest, _ message: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        guard let upload = uploads[key], upload.offer.digest == digest else { return }
+        uploads.remove(key)
+        // The agent keeps its update and offers it again later.
+        if let connection = upload.connection {
+            send(.refused(key, .storageFailed, message), to: connection, &actions)
+        }
+        actions.append(.log(LogLine(.error, "the update \(key) cannot be stored: \(message)")))
+        openWaitingUploads(now, &actions)
+    }
+
+    mutating func arrived(
+        _ chunk: BlobChunk, on connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+    ) {
+        // Chunks of a transfer that was withdrawn may still be under way: they are dropped.
+        guard let key = uploads.key(ofTransfer: chunk.transfer), let upload = uploads[key],
+            upload.connection == connection, case .receiving(let transfer, let heldBytes) = upload.state
+        else { return }
+        guard chunk.offset == heldBytes, chunk.data.count > 0, chunk.data.count <= upload.offer.byteCount - heldBytes
+        else {
+            let text = "a chunk at \(chunk.offset) with \(chunk.data.count) bytes where \(heldBytes) were held"
+            return drop(connection, Goodbye(.protocolViolation, text), now, &actions)
+        }
+        actions.append(.spool(key, offset: heldBytes, chunk.data))
+        let total = heldBytes + chunk.data.count
+        if total == upload.offer.byteCount {
+            beginCheck(upload.offer, &actions)
+        } else {
+            uploads.advance(key, transfer: transfer, to: total)
+        }
+    }
+
+    private mutating func beginCheck(_ offer: UpdateOffer, _ actions: inout [CoordinatorAction]) {
+        uploads.check(offer.key)
+        guard let job = jobs[offer.key.job], let model = job.model else { return }
+        let rules = CheckRules(
+            layout: model.layout, seed: job.seed(of: offer.key),
+            maximumNorm: job.specification.admission.maximumNorm)
+        actions.append(.check(offer, rules))
+    }
+
+    mutating func checked(
+        _ key: UpdateKey, _ digest: BlobDigest, _ check: UpdateCheck, _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        guard let upload = uploads[key], upload.offer.digest == digest, case .checking = upload.state else { return }
+        if case .refused(.digestMismatch, _) = check, !upload.isRetry {
+            // Damaged on the way or in the spool: ask for all of it once more, now or when its agent comes back.
+            actions.append(.discardSpool(key))
+            if upload.connection != nil {
+                uploads.markRetry(key)
+                return actions.append(.openSpool(upload.offer))
+            }
+            uploads.remove(key)
+            return openWaitingUploads(now, &actions)
+        }
+        switch check {
+        case .passed(let norm):
+            // Stays in the table until the journal has it, so that the verdict finds the agent.
+            step(key.job, .verified(AcceptedUpdate(upload.offer, norm: norm)), now, &actions)
+        case .refused(let reason, let message):
+            uploads.remove(key)
+            actions.append(.discardSpool(key))
+            send(.refused(key, reason, message), to: connection(of: key.agent), &actions)
+            step(key.job, .failed(key, reason, message), now, &actions)
+        case .unreadable(let message):
+            spoolFailed(key, digest, message, now, &actions)
+        }
+        openWaitingUploads(now, &actions)
+    }
+
+    func connection(of agent: AgentID) -> ConnectionID? { agents[agent]?.connection }
+
+    func send(_ verdict: UpdateVerdict, to connection: ConnectionID?, _ actions: inout [CoordinatorAction]) {
+        guard let connection else { return }
+        actions.append(.send(connection, .verdict(verdict)))
+    }
+
+    /// Forgets an upload whose verdict was given.
+    mutating func finishUpload(_ key: UpdateKey, _ now: Instant, _ actions: inout [CoordinatorAction]) {
+        guard uploads[key] != nil else { return }
+        uploads.remove(key)
+        openWaitingUploads(now, &actions)
+    }
+}
+
+extension UpdateVerdict {
+    static func accepted(_ key: UpdateKey) -> UpdateVerdict { UpdateVerdict(key: key, isAccepted: true) }
+
+    static func refused(_ key: UpdateKey, _ reason: ReasonCode, _ message: String) -> UpdateVerdict {
+        UpdateVerdict(key: key, isAccepted: false, reason: reason, message: message)
+    }
+}

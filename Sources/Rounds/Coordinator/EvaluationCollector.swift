@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Collects the agents' evaluations of one model.
+struct EvaluationCollector: Sendable {
+    let task: EvaluateTask
+    /// What is there at this time is the result.
+    let deadline: Instant
+    private var awaiting: Set<AgentID>
+    private var reports: [AgentID: EvaluationSummary] = [:]
+
+    init(task: EvaluateTask, awaiting: Set<AgentID>, deadline: Instant) {
+        self.task = task
+        self.awaiting = awaiting
+        self.deadline = deadline
+    }
+
+    var job: JobID { task.job }
+
+    func isAwaiting(_ agent: AgentID) -> Bool { awaiting.contains(agent) }
+
+    var isComplete: Bool { awaiting.isEmpty }
+
+    mutating func add(_ summary: EvaluationSummary, from agent: AgentID) {
+        guard awaiting.remove(agent) != nil else { return }
+        reports[agent] = summary
+    }
+
+    mutating func giveUp(_ agent: AgentID) {
+        awaiting.remove(agent)
+    }
+
+    /// The sum of the reports, taken in the order of the agents so that its last bit does not depend on who was first.
+    var summary: EvaluationSummary {
+        var total = EvaluationSummary()
+        for (_, report) in reports.sorted(by: { $0.key < $1.key }) { total.add(report) }
+        return total
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One connection, as the coordinator sees it.
+struct Session: Sendable {
+    enum State: Sendable {
+        /// Must say hello first.
+        case greeting
+        /// Is an agent's.
+        case agent(AgentID)
+        /// Is an operator's, who watches these jobs.
+        case `operator`(watching: Set<JobID>)
+    }
+
+    let peer: String
+    var state: State
+    var lastHeard: Instant
+
+    var agent: AgentID? {
+        if case .agent(let agent) = state { agent } else { nil }
+    }
+}
+
+/// What the coordinator knows of an agent beyond its connection.
+struct AgentRecord: Sendable {
+    /// The agent's connection, if it has one.
+    var connection: ConnectionID?
+    var codecs: Set<String> = []
+    var labels: [String: String] = [:]
+    var resources: [String: Double] = [:]
+}

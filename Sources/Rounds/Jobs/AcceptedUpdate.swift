@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An update that was checked and counts in its round.
+public struct AcceptedUpdate: Sendable, Hashable {
+    /// The update's key.
+    public var key: UpdateKey
+    /// The digest of its coded bytes.
+    public var digest: BlobDigest
+    /// The coded bytes.
+    public var byteCount: Int
+    /// Its weight in the mean: samples.
+    public var weight: Double
+    /// Local steps taken.
+    public var steps: UInt64
+    /// Samples that went through training.
+    public var trainedSamples: UInt64
+    /// The mean training loss, in nats.
+    public var loss: Double
+    /// The time that training took.
+    public var trainingTime: Duration
+    /// The update's Euclidean norm.
+    public var norm: Double
+
+    /// Creates a description of an update.
+    public init(
+        key: UpdateKey, digest: BlobDigest, byteCount: Int, weight: Double, steps: UInt64, trainedSamples: UInt64,
+        loss: Double, trainingTime: Duration, norm: Double
+    ) {
+        self.key = key
+        self.digest = digest
+        self.byteCount = byteCount
+        self.weight = weight
+        self.steps = steps
+        self.trainedSamples = trainedSamples
+        self.loss = loss
+        self.trainingTime = trainingTime
+        self.norm = norm
+    }
+
+    /// Takes over what the agent offered, with the norm that was measured.
+    public init(_ offer: UpdateOffer, norm: Double) {
+        self.init(
+            key: offer.key, digest: offer.digest, byteCount: offer.byteCount, weight: offer.weight, steps: offer.steps,
+            trainedSamples: offer.trainedSamples, loss: offer.loss, trainingTime: offer.trainingTime, norm: norm)
+    }
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Randomness
+import Selection
+
+extension JobMachine {
+    /// Where an update that is offered now stands.
+    public enum OfferStanding: Sendable, Equatable {
+        /// It is wanted: its bytes may come.
+        case wanted
+        /// It counts already.
+        case accepted
+        /// It passed all checks; the journal has it in hand.
+        case inHand
+        /// Its round has not begun (again) after a restart: the agent keeps it until it is asked.
+        case notYet
+        /// It does not count.
+        case refused(ReasonCode)
+    }
+
+    func select(_ count: Int, _ seed: Seed) -> [AgentID] {
+        UniformSelection().select(count, of: available.count, seed: seed).map { available[$0] }
+    }
+
+    /// Says whether the update of this key is wanted now.
+    public func standing(of key: UpdateKey) -> OfferStanding {
+        if key.round <= status.round {
+            let isCounted =
+                key.round == status.round && key.attempt == lastCommittedAttempt && lastCommittedAgents.contains(key.agent)
+            return isCounted ? .accepted : .refused(.lateUpdate)
+        }
+        switch stage {
+        case .training(let round):
+            return standing(of: key, in: round, isOpen: true)
+        case .folding(let round), .committing(let round, _, _):
+            return standing(of: key, in: round, isOpen: false)
+        case .queued, .preparing:
+            if let recoveredRound { return standing(of: key, in: recoveredRound) }
+            return isAhead(key, of: status.round.next, abandonedAttempts + 1) ? .notYet : .refused(.lateUpdate)
+        case .gathering, .starting, .abandoning:
+            return isAhead(key, of: status.round.next, abandonedAttempts + 1) ? .notYet : .refused(.lateUpdate)
+        case .evaluating, .ending, .over:
+            return .refused(.lateUpdate)
+        }
+    }
+
+    /// Whether a key's round begins at the given attempt or later. Such an update was made before the coordinator lost power.
+    private func isAhead(_ key: UpdateKey, of round: RoundNumber, _ attempt: UInt32) -> Bool {
+        guard key.round.value <= status.totalRounds else { return false }
+        return key.round > round || (key.round == round && key.attempt >= attempt)
+    }
+
+    private func standing(of key: UpdateKey, in recovered: RecoveredJob.OpenRound) -> OfferStanding {
+        guard key.round == recovered.round, key.attempt == recovered.attempt else {
+            return isAhead(key, of: recovered.round, recovered.attempt) ? .notYet : .refused(.lateUpdate)
+        }
+        guard recovered.cohort.contains(key.agent) else { return .refused(.notSelected) }
+        if recovered.accepted.contains(where: { $0.key == key }) { return .accepted }
+        if let reason = recovered.refused[key.agent] { return .refused(reason) }
+        return .notYet
+    }
+
+    private func standing(of key: UpdateKey, in round: RoundMachine, isOpen: Bool) -> OfferStanding {
+        guard key.round == round.number, key.attempt == round.attempt else {
+            return isAhead(key, of: round.number, round.attempt) ? .notYet : .refused(.lateUpdate)
+        }
+        switch round.standing[key.agent] {
+        case nil: return .refused(.notSelected)
+        case .accepted: return .accepted
+        case .recording: return .inHand
+        case .pending, .failed(.agentLost):
+            guard isOpen else { return .refused(.lateUpdate) }
+            return round.hasRoom ? .wanted : .refused(.roundFull)
+        case .failed(let reason): return .refused(reason)
+        }
+    }
+
+    /// The agents that are asked in the open round and have not answered.
+    public var pendingAgents: [AgentID] {
+        if case .training(let round) = stage { round.pending } else { [] }
+    }
+
+    // MARK: - Updates
+
+    mutating func verified(_ update: AcceptedUpdate, _ now: Instant, _ actions: inout [JobAction]) {
+        switch standing(of: update.key) {
+        case .accepted:
+            actions.append(.accept(update.key))
+        case .inHand, .notYet:
+            break
+        case .refused(let reason):
+            actions.append(.refuse(update.key, reason, "the round is over or has what it wants"))
+        case .wanted:
+            guard case .training(var round) = stage else { return }
+            round.set(update.key.agent, to: .recording(update))
+            stage = .training(round)
+            actions.append(.record([.accepted(update)], .accepted(update.key.agent)))
+        }
+    }
+
+    mutating func acceptedRecorded(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
+        guard case .training(var round) = stage, case .recording(let update) = round.standing[agent] else { return }
+        round.set(agent, to: .accepted(update))
+        stage = .training(round)
+        count(update, sign: 1)
+        actions.append(.accept(update.key))
+        settle(now, &actions)
+    }
+
+    mutating func unrecord(_ agent: AgentID, _ message: String, _ now: Instant, _ actions: inout [JobAction]) {
+        guard case .training(var round) = stage, case .recording(let update) = round.standing[agent] else { return }
+        round.set(agent, to: .pending)
+        stage = .training(round)
+        actions.append(.refuse(update.key, .storageFailed, message))
+        settle(now, &actions)
+    }
+
+    mutating func failed(
+        _ key: UpdateKey, _ reason: ReasonCode, _ message: String, _ now: Instant, _ actions: inout [JobAction]
+    ) {
+        guard case .training(var round) = stage, key.round == round.number, key.attempt == round.attempt,
+            round.standing[key.agent] == .pending
+        else { return }
+        round.set(key.agent, to: .failed(reason))
+        stage = .training(round)
+        status.refusedUpdates += 1
+        actions.append(.record([.refused(key, reason)], .refused))
+        let text = "\(key.agent) in round \(key.round): \(reason)" + (message.isEmpty ? "" : ": \(message)")
+        actions.append(.notify(JobEvent(kind: .agentTrouble, status: status, message: text)))
+        settle(now, &actions)
+    }
+
+    // MARK: - The end of a round
+
+    /// Does what the round decides, if a round is open.
+    mutating func settle(_ now: Instant, _ actions: inout [JobAction]) {
+        guard case .training(var round) = stage else { return }
+        switch round.decision(at: now) {
+        case .wait:
+            break
+        case .extend:
+            round.extend(at: now)
+            stage = .training(round)
+            let text = "round \(round.number) has \(round.acceptedCount) of \(round.target) updates; deadline extended"
+            actions.append(.notify(JobEvent(kind: .status, status: status, message: text)))
+        case .close:
+            withdrawPending(round, .roundFull, &actions)
+            stage = .folding(round)
+            actions.append(.fold(round.number, round.accepted))
+        case .abandon:
+            abandon(round, &actions)
+        }
+    }
+
+    private func withdrawPending(_ round: RoundMachine, _ reason: ReasonCode, _ actions: inout [JobAction]) {
+        for agent in round.pending {
+            let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
+            actions.append(.withdraw(key, reason))
+        }
+    }
+
+    private mutating func abandon(_ round: RoundMachine, _ actions: inout [JobAction]) {
+        for update in round.accepted { count(update, sign: -1) }
+        abandonedAttempts = round.attempt
+        let text = "round \(round.number), attempt \(round.attempt): \(round.acceptedCount) of \(round.target) updates"
+        guard round.attempt < UInt32(specification.round.maximumAttempts) else {
+            return end(.failed, "\(text); given up after \(round.attempt) attempts", &actions)
+        }
+        withdrawPending(round, .roundAbandoned, &actions)
+        stage = .abandoning
+        actions.append(.record([.roundAbandoned(job, round.number, attempt: round.attempt)], .abandoned))
+        actions.append(.notify(JobEvent(kind: .roundAbandoned, status: status, message: text)))
+    }
+
+    mutating func abandonRecorded(_ now: Instant, _ actions: inout [JobAction]) {
+        guard case .abandoning = stage else { return }
+        actions.append(.abandoned(status.round.next, attempt: abandonedAttempts))
+        gather(now, &actions)
+    }
+
+    mutating func folded(_ prepared: PreparedModel, _ now: Instant, _ actions: inout [JobAction]) {
+        guard case .folding(let round) = stage else { return }
+        let committed = CommittedRound(
+            round: round.number, modelDigest: prepared.modelDigest, updates: round.accepted,
+            elapsed: round.startedAt.duration(to: now))
+        stage = .committing(round, prepared, committed)
+        actions.append(.record([.roundCommitted(job, committed)], .committed))
+    }
+
+    mutating func commitRecorded(_ now: Instant, _ actions: inout [JobAction]) {
+        guard case .committing(let round, let prepared, let committed) = stage else { return }
+        adopt(prepared)
+        lastCommittedAgents = Set(round.accepted.map(\.key.agent))
+        lastCommittedAttempt = round.attempt
+        abandonedAttempts = 0
+        status.round = round.number
+        status.elapsed += committed.elapsed
+        status.trainingTime += committed.trainingTime
+        status.message = ""
+        actions.append(.committed(committed))
+        actions.append(
+            .notify(JobEvent(kind: .roundCommitted, status: status, message: "loss \(committed.loss)")))
+        let isLast = round.number.value >= status.totalRounds
+        let every = specification.evaluateEvery
+        let isEvaluated = every > 0 && (isLast || Int(round.number.value) % every == 0)
+        if isEvaluated { actions.append(.evaluate(round.number)) }
+        if !isLast {
+            gather(now, &actions)
+        } else if isEvaluated {
+            stage = .evaluating
+        } else {
+            end(.finished, "", &actions)
+        }
+    }
+
+    mutating func evaluated(_ round: RoundNumber, _ summary: EvaluationSummary, _ actions: inout [JobAction]) {
+        guard round >= status.evaluatedRound, !isOver else { return }
+        status.evaluatedRound = round
+        status.evaluation = summary
+        actions.append(.record([.evaluated(job, round, summary)], .evaluated))
+        actions.append(.notify(JobEvent(kind: .evaluated, status: status)))
+        if case .evaluating = stage, round == status.round { end(.finished, "", &actions) }
+    }
+}

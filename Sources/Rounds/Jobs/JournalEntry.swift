@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One fact that a restarted coordinator must know. Facts are only ever added.
+public enum JournalEntry: Sendable, Equatable {
+    /// A job was submitted.
+    case submitted(JobID, JobSpecification)
+    /// A job changed its phase.
+    case phase(JobID, JobPhase, message: String)
+    /// A round began: these agents are asked.
+    case roundStarted(JobID, RoundNumber, attempt: UInt32, cohort: [AgentID])
+    /// An update counts in its round. Its bytes are in the spool.
+    case accepted(AcceptedUpdate)
+    /// An update was refused, or its agent failed.
+    case refused(UpdateKey, ReasonCode)
+    /// A round was given up; what was accepted in it does not count.
+    case roundAbandoned(JobID, RoundNumber, attempt: UInt32)
+    /// A round's model is the job's model now.
+    case roundCommitted(JobID, CommittedRound)
+    /// A model's evaluation is complete.
+    case evaluated(JobID, RoundNumber, EvaluationSummary)
+}
+
+/// What a committed round leaves behind.
+public struct CommittedRound: Sendable, Hashable {
+    /// The round.
+    public var round: RoundNumber
+    /// The digest of the model's elements as 32-bit floats.
+    public var modelDigest: BlobDigest
+    /// The updates in it.
+    public var updateCount: Int
+    /// The sum of the weights.
+    public var weight: Double
+    /// The bytes of the updates.
+    public var bytesUp: UInt64
+    /// Samples that went through training.
+    public var trainedSamples: UInt64
+    /// The mean training loss, weighted as the updates are.
+    public var loss: Double
+    /// The training time of the slowest agent.
+    public var trainingTime: Duration
+    /// The time from the round's first task to its commit.
+    public var elapsed: Duration
+
+    /// Creates a record.
+    public init(
+        round: RoundNumber, modelDigest: BlobDigest, updateCount: Int, weight: Double, bytesUp: UInt64,
+        trainedSamples: UInt64, loss: Double, trainingTime: Duration, elapsed: Duration
+    ) {
+        self.round = round
+        self.modelDigest = modelDigest
+        self.updateCount = updateCount
+        self.weight = weight
+        self.bytesUp = bytesUp
+        self.trainedSamples = trainedSamples
+        self.loss = loss
+        self.trainingTime = trainingTime
+        self.elapsed = elapsed
+    }
+
+    /// Sums up the updates of a round.
+    public init(
+        round: RoundNumber, modelDigest: BlobDigest, updates: [AcceptedUpdate], elapsed: Duration
+    ) {
+        let weight = updates.reduce(0) { $0 + $1.weight }
+        self.init(
+            round: round, modelDigest: modelDigest, updateCount: updates.count, weight: weight,
+            bytesUp: updates.reduce(0) { $0 + UInt64($1.byteCount) },
+            trainedSamples: updates.reduce(0) { $0 &+ $1.trainedSamples },
+            loss: weight > 0 ? updates.reduce(0) { $0 + $1.weight * $1.loss } / weight : 0,
+            trainingTime: updates.map(\.trainingTime).max() ?? .zero, elapsed: elapsed)
+    }
+}
+
+/// A job as the journal tells it after a restart.
+public struct RecoveredJob: Sendable, Equatable {
+    /// A round that began and did not end.
+    public struct OpenRound: Sendable, Equatable {
+        /// The round.
+        public var round: RoundNumber
+        /// The attempt at it.
+        public var attempt: UInt32
+        /// The agents asked.
+        public var cohort: [AgentID]
+        /// The updates that count already, in any order.
+        public var accepted: [AcceptedUpdate]
+        /// The agents whose update was refused.
+        public var refused: [AgentID: ReasonCode]
+
+        /// Creates a description of an open round.
+        public init(
+            round: RoundNumber, attempt: UInt32, cohort: [AgentID], accepted: [AcceptedUpdate] = [],
+            refused: [AgentID: ReasonCode] = [:]
+        ) {
+            self.round = round
+            self.attempt = attempt
+            self.cohort = cohort
+            self.accepted = accepted
+            self.refused = refused
+        }
+    }
+
+    /// The job.
+    public var job: JobID
+    /// Its specification.
+    public var specification: JobSpecification
+    /// Its last recorded phase.
+    public var phase: JobPhase
+    /// The message recorded with the phase.
+    public var message: String
+    /// The committed rounds in order.
+    public var committed: [CommittedRound]
+    /// The agents whose updates are in the last committed round.
+    public var lastCommittedAgents: [AgentID]
+    /// The attempt that the last committed round took; 0 before the first commit.
+    public var lastCommittedAttempt: UInt32
+    /// The round that was under way.
+    public var open: OpenRound?
+    /// Attempts at the current round that were abandoned.
+    public var abandonedAttempts: UInt32
+    /// Updates refused in all.
+    public var refusedUpdates: UInt64
+    /// The last evaluation.
+    public var evaluation: (round: RoundNumber, summary: EvaluationSummary)?
+
+    /// Creates a description of a job that was submitted and nothing else.
+    public init(job: JobID, specification: JobSpecification) {
+        self.job = job
+        self.specification = specification
+        phase = .queued
+        message = ""
+        committed = []
+        lastCommittedAgents = []
+        lastCommittedAttempt = 0
+        abandonedAttempts = 0
+        refusedUpdates = 0
+    }
+
+    /// Whether both tell the same.
+    public static func == (left: RecoveredJob, right: RecoveredJob) -> Bool {
+        left.job == right.job && left.specification == right.specification && left.phase == right.phase
+            && left.message == right.message && left.committed == right.committed
+            && left.lastCommittedAgents == right.lastCommittedAgents
+            && left.lastCommittedAttempt == right.lastCommittedAttempt && left.open == right.open
+            && left.abandonedAttempts == right.abandonedAttempts && left.refusedUpdates == right.refusedUpdates
+            && left.evaluation?.round == right.evaluation?.round && left.evaluation?.summary == right.evaluation?.summary
+    }
+
+    /// Adds one fact. Facts of other jobs, and facts that contradict earlier ones, are programmer errors of the ledger and ignored
+    /// here only where a crash between two facts can explain them.
+    public mutating func apply(_ entry: JournalEntry) {
+        switch entry {
+        case .submitted:
+            break
+        case .phase(_, let newPhase, let newMessage):
+            phase = newPhase
+            message = newMessage
+        case .roundStarted(_, let round, let attempt, let cohort):
+            open = OpenRound(round: round, attempt: attempt, cohort: cohort)
+        case .accepted(let update):
+            guard update.key.round == open?.round, update.key.attempt == open?.attempt else { return }
+            open?.accepted.removeAll { $0.key == update.key }
+            open?.accepted.append(update)
+        case .refused(let key, let reason):
+            refusedUpdates += 1
+            guard key.round == open?.round, key.attempt == open?.attempt else { return }
+            open?.refused[key.agent] = reason
+        case .roundAbandoned(_, let round, let attempt):
+            guard open?.round == round, open?.attempt == attempt else { return }
+            abandonedAttempts = attempt
+            open = nil
+        case .roundCommitted(_, let round):
+            committed.append(round)
+            lastCommittedAgents = open?.accepted.map(\.key.agent).sorted() ?? []
+            lastCommittedAttempt = open?.attempt ?? 0
+            open = nil
+            abandonedAttempts = 0
+        case .evaluated(_, let round, let summary):
+            evaluation = (round, summary)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides when one attempt at a round is complete: who was asked, who answered, whether that is enough.
+struct RoundMachine {
+    /// Where an agent of the cohort stands.
+    enum Standing: Equatable {
+        /// Was asked; no update yet.
+        case pending
+        /// Its update passed all checks and is being written to the journal.
+        case recording(AcceptedUpdate)
+        /// Its update counts.
+        case accepted(AcceptedUpdate)
+        /// Its update was refused, it failed, or it was lost.
+        case failed(ReasonCode)
+    }
+
+    /// What a round does now.
+    enum Decision: Equatable {
+        /// Waits for more updates.
+        case wait
+        /// Has what it wants.
+        case close
+        /// Waits one more deadline.
+        case extend
+        /// Gives up this attempt.
+        case abandon
+    }
+
+    let number: RoundNumber
+    let attempt: UInt32
+    let cohort: [AgentID]
+    let policy: RoundPolicy
+    let startedAt: Instant
+    private(set) var deadline: Instant
+    private(set) var standing: [AgentID: Standing]
+    private(set) var acceptedCount = 0
+    private(set) var recordingCount = 0
+    private(set) var pendingCount: Int
+    private var extensions = 0
+
+    init(number: RoundNumber, attempt: UInt32, cohort: [AgentID], policy: RoundPolicy, now: Instant) {
+        self.number = number
+        self.attempt = attempt
+        self.cohort = cohort
+        self.policy = policy
+        startedAt = now
+        deadline = now.advanced(by: policy.deadline.duration)
+        standing = Dictionary(uniqueKeysWithValues: cohort.map { ($0, .pending) })
+        pendingCount = cohort.count
+    }
+
+    var target: Int { policy.targetCount(selected: cohort.count) }
+
+    /// The accepted updates in the order of their keys: the order in which they are folded.
+    var accepted: [AcceptedUpdate] {
+        standing.values.compactMap { if case .accepted(let update) = $0 { update } else { nil } }
+            .sorted { $0.key < $1.key }
+    }
+
+    /// The agents that were asked and have not answered, in order.
+    var pending: [AgentID] {
+        cohort.filter { standing[$0] == .pending }
+    }
+
+    /// Whether an update that passed its checks now would still find a place.
+    var hasRoom: Bool { acceptedCount + recordingCount < target }
+
+    /// Changes where an agent of the cohort stands.
+    mutating func set(_ agent: AgentID, to new: Standing) {
+        guard let old = standing[agent] else {
+            preconditionFailure("only agents of the cohort have a standing in its round")
+        }
+        count(old, by: -1)
+        count(new, by: 1)
+        standing[agent] = new
+        assert(acceptedCount + recordingCount <= target, "a round never accepts more updates than it wants")
+    }
+
+    private mutating func count(_ standing: Standing, by change: Int) {
+        switch standing {
+        case .pending: pendingCount += change
+        case .recording: recordingCount += change
+        case .accepted: acceptedCount += change
+        case .failed: break
+        }
+    }
+
+    /// What to do now. A round never closes while an update is being journaled: after a crash that update would count.
+    func decision(at now: Instant) -> Decision {
+        guard recordingCount == 0 else { return .wait }
+        if acceptedCount >= target { return .close }
+        let isDue = now >= deadline
+        guard pendingCount == 0 || isDue else { return .wait }
+        if acceptedCount >= policy.quorumCount(selected: cohort.count) { return .close }
+        switch policy.belowQuorum {
+        case .accept:
+            return acceptedCount >= policy.minimumUpdates ? .close : .abandon
+        case .abandon:
+            return .abandon
+        case .extend:
+            // Nobody is left to wait for: agents that were lost may come back until the deadline.
+            guard isDue else { return hasLostAgents ? .wait : .abandon }
+            return extensions < policy.maximumExtensions ? .extend : .abandon
+        }
+    }
+
+    private var hasLostAgents: Bool {
+        standing.values.contains(.failed(.agentLost))
+    }
+
+    mutating func extend(at now: Instant) {
+        extensions += 1
+        deadline = now.advanced(by: policy.deadline.duration)
+    }
+}

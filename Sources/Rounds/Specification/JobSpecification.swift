@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A federated training job: what to train, with whom, for how long.
+///
+/// The same specification and seed give the same final model, bit for bit, in the fast simulation, in the protocol simulation and
+/// over TCP, as long as the same agents take part.
+public struct JobSpecification: Hashable, Sendable, Codable {
+    /// How updates are combined.
+    public struct Strategy: Hashable, Sendable, Codable {
+        /// The aggregation rule's name.
+        public var rule: String
+        /// The factor on the aggregate before it is added to the model.
+        public var serverLearningRate: Double
+        /// Further numbers that the rule understands, by name.
+        public var settings: [String: Double]
+
+        /// Creates a strategy.
+        public init(rule: String = "fedavg", serverLearningRate: Double = 1, settings: [String: Double] = [:]) {
+            self.rule = rule
+            self.serverLearningRate = serverLearningRate
+            self.settings = settings
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case rule
+            case serverLearningRate = "server_learning_rate"
+            case settings
+        }
+
+        /// Reads the `strategy:` part of a job file.
+        public init(from decoder: any Decoder) throws {
+            let file = try StrictContainer(decoder, known: ["rule", "server_learning_rate", "settings"])
+            rule = try file.value("rule", default: "fedavg")
+            serverLearningRate = try file.value("server_learning_rate", default: 1)
+            settings = try file.value("settings", default: [:])
+            let isPositive = serverLearningRate > 0 && serverLearningRate.isFinite
+            try file.check(isPositive, "server_learning_rate", "a positive number")
+        }
+    }
+
+    /// How vectors are coded on the way up and down.
+    public struct Coding: Hashable, Sendable, Codable {
+        /// The codec of updates.
+        public var uplink: String
+        /// The codec of models.
+        public var downlink: String
+
+        /// Creates a choice of codecs.
+        public init(uplink: String = "fp32", downlink: String = "fp32") {
+            self.uplink = uplink
+            self.downlink = downlink
+        }
+
+        /// Reads the `codec:` part of a job file.
+        public init(from decoder: any Decoder) throws {
+            let file = try StrictContainer(decoder, known: ["uplink", "downlink"])
+            uplink = try file.value("uplink", default: "fp32")
+            downlink = try file.value("downlink", default: "fp32")
+        }
+    }
+
+    /// What one update must satisfy to be accepted.
+    public struct Admission: Hashable, Sendable, Codable {
+        /// The largest Euclidean norm of an update; 0 for no bound.
+        public var maximumNorm: Double
+        /// The largest weight (number of samples) that an update may claim.
+        public var maximumWeight: Double
+
+        /// Creates bounds.
+        public init(maximumNorm: Double = 0, maximumWeight: Double = 1e9) {
+            self.maximumNorm = maximumNorm
+            self.maximumWeight = maximumWeight
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case maximumNorm = "maximum_norm"
+            case maximumWeight = "maximum_weight"
+        }
+
+        /// Reads the `admission:` part of a job file.
+        public init(from decoder: any Decoder) throws {
+            let file = try StrictContainer(decoder, known: ["maximum_norm", "maximum_weight"])
+            maximumNorm = try file.value("maximum_norm", default: 0)
+            maximumWeight = try file.value("maximum_weight", default: 1e9)
+            try file.check(maximumNorm >= 0 && maximumNorm.isFinite, "maximum_norm", "0 (no bound) or more")
+            try file.check(maximumWeight > 0 && maximumWeight.isFinite, "maximum_weight", "a positive number")
+        }
+    }
+
+    /// A name for people, 1 to 128 bytes.
+    public var name: String
+    /// The seed of all of the job's randomness.
+    public var seed: UInt64
+    /// The number of rounds, 1 or more.
+    public var rounds: Int
+    /// The agents that must be there before the first round begins.
+    public var minimumAgents: Int
+    /// The model.
+    public var model: ModelSpecification
+    /// The training on the agents.
+    public var training: TrainingSpecification
+    /// How updates are combined.
+    public var strategy: Strategy
+    /// Whom a round asks and when it is complete.
+    public var round: RoundPolicy
+    /// How vectors are coded.
+    public var codec: Coding
+    /// What an update must satisfy.
+    public var admission: Admission
+    /// After every how many rounds the agents evaluate the model on their held-out samples; 0 for never.
+    /// The final model is evaluated unless this is 0.
+    public var evaluateEvery: Int
+
+    /// Creates a specification.
+    public init(
+        name: String = "job", seed: UInt64 = 1, rounds: Int = 10, minimumAgents: Int = 1,
+        model: ModelSpecification = ModelSpecification(), training: TrainingSpecification = TrainingSpecification(),
+        strategy: Strategy = Strategy(), round: RoundPolicy = RoundPolicy(), codec: Coding = Coding(),
+        admission: Admission = Admission(), evaluateEvery: Int = 1
+    ) {
+        self.name = name
+        self.seed = seed
+        self.rounds = rounds
+        self.minimumAgents = minimumAgents
+        self.model = model
+        self.training = training
+        self.strategy = strategy
+        self.round = round
+        self.codec = codec
+        self.admission = admission
+        self.evaluateEvery = evaluateEvery
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name
+        case seed
+        case rounds
+        case minimumAgents = "minimum_agents"
+        case model
+        case training
+        case strategy
+        case round
+        case codec
+        case admission
+        case evaluateEvery = "evaluate_every"
+    }
+
+    /// The keys of a job file.
+    package static let knownKeys = CodingKeys.allCases.map(\.rawValue)
+
+    /// Reads a job file.
+    public init(from decoder: any Decoder) throws {
+        try self.init(StrictContainer(decoder, known: Self.knownKeys))
+    }
+
+    /// Reads the job's keys of a mapping that may have further keys.
+    package init(_ file: StrictContainer) throws {
+        name = try file.value("name", default: "job")
+        seed = try file.value("seed", default: 1)
+        rounds = try file.value("rounds", default: 10)
+        minimumAgents = try file.value("minimum_agents", default: 1)
+        model = try file.value("model", default: ModelSpecification())
+        training = try file.value("training", default: TrainingSpecification())
+        strategy = try file.value("strategy", default: Strategy())
+        round = try file.value("round", default: RoundPolicy())
+        codec = try file.value("codec", default: Coding())
+        admission = try file.value("admission", default: Admission())
+        evaluateEvery = try file.value("evaluate_every", default: 1)
+        try file.check(!name.isEmpty && name.utf8.count <= 128, "name", "1 to 128 bytes long")
+        try file.check(rounds >= 1 && rounds <= 1 << 30, "rounds", "between 1 and 2^30")
+        try file.check(
+            minimumAgents >= 1 && minimumAgents <= Limits.connections, "minimum_agents", "between 1 and \(Limits.connections)")
+        try file.check(evaluateEvery >= 0, "evaluate_every", "0 (never) or more")
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Learning
+
+/// A scenario's samples, dealt to its clients.
+public struct ClientData: Sendable {
+    /// The training samples of all clients.
+    let train: SampleTable
+    /// Which client has which.
+    let partition: Partition
+    /// The samples that models are evaluated on.
+    let test: SampleTable?
+
+    /// Loads and deals.
+    ///
+    /// - Throws: `LearningError` when the data cannot be read or dealt in this way.
+    public init(_ scenario: Scenario) throws {
+        var specification = try DataSpecification(parsing: scenario.data)
+        guard specification.part == nil else {
+            throw LearningError(
+                .invalidSpecification, "'data' of a scenario has no part=; its clients share all of it")
+        }
+        if let split = scenario.split { specification.split = try DataSplit(parsing: split) }
+        let dataset = try specification.loadWhole()
+        train = try dataset.requireTrain()
+        test = dataset.test
+        partition = try specification.split.partition(
+            labels: train.labels, clientCount: scenario.clients, seed: specification.seed,
+            naturalClients: train.clients)
+    }
+
+    /// The samples of a client, from 0.
+    func samples(of client: Int) -> Samples {
+        Samples(train, indices: partition[client])
+    }
+}

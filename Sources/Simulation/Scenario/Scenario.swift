@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Rounds
+
+/// What a simulation runs: a job, and the clients, data and network that it would meet.
+public struct Scenario: Sendable, Codable {
+    /// How the simulation works.
+    public enum Mode: String, Sendable, Codable, CaseIterable {
+        /// Passes values and trains the clients on all cores: for research.
+        case fast
+        /// Runs coordinator and agents over a virtual network and clock with real encoded bytes: for tests of the protocol.
+        case `protocol`
+    }
+
+    /// The job. Its `minimum_agents` is the number of clients unless the file says otherwise.
+    public var job: JobSpecification
+    /// How the simulation works.
+    public var mode: Mode
+    /// The number of virtual clients.
+    public var clients: Int
+    /// Where the samples come from, as `--data` has it, without `part`.
+    public var data: String
+    /// How the samples are dealt to the clients: `iid`, `dirichlet:0.5`, `shards:2`, `natural`; nil for what `data` says.
+    public var split: String?
+    /// Threads that train; 0 for one a core.
+    public var threads: Int
+
+    private static let ownKeys = ["mode", "clients", "data", "split", "threads"]
+
+    /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
+    public init(from decoder: any Decoder) throws {
+        let file = try StrictContainer(decoder, known: JobSpecification.knownKeys + Self.ownKeys)
+        job = try JobSpecification(file)
+        mode = try file.value("mode", default: .fast)
+        clients = try file.value("clients", default: 10)
+        data = try file.value("data", default: "glyphs")
+        split = try file.optional("split")
+        threads = try file.value("threads", default: 0)
+        try file.check(clients >= 1 && clients <= 10_000_000, "clients", "between 1 and 10000000")
+        try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+        if try file.optional("minimum_agents") as Int? == nil { job.minimumAgents = clients }
+        try file.check(job.minimumAgents <= clients, "minimum_agents", "at most the number of clients")
+    }
+
+    /// Writes the job's keys and the scenario's own.
+    public func encode(to encoder: any Encoder) throws {
+        try job.encode(to: encoder)
+        var container = encoder.container(keyedBy: StrictContainer.Key.self)
+        try container.encode(mode, forKey: .init(stringValue: "mode"))
+        try container.encode(clients, forKey: .init(stringValue: "clients"))
+        try container.encode(data, forKey: .init(stringValue: "data"))
+        try container.encodeIfPresent(split, forKey: .init(stringValue: "split"))
+        try container.encode(threads, forKey: .init(stringValue: "threads"))
+    }
+
+    /// The clients' names, in order.
+    public var agents: [AgentID] {
+        (1...clients).map { AgentID(number: $0, of: clients) }
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ModelState
+public import Rounds
+
+/// What a simulation found.
+public struct SimulationResult: Sendable {
+    /// One committed round.
+    public struct Round: Sendable {
+        /// What the round left behind.
+        public var committed: CommittedRound
+        /// The evaluation of its model, if it was evaluated.
+        public var evaluation: EvaluationSummary?
+    }
+
+    /// The job's last state.
+    public var status: JobStatus
+    /// The rounds in order.
+    public var rounds: [Round]
+    /// The final model.
+    public var model: ParameterVector
+    /// The final model's tensors.
+    public var layout: TensorLayout
+    /// Wall time in all.
+    public var elapsed: Duration
+    /// Wall time in which clients trained.
+    public var trainingElapsed: Duration
+    /// Updates that clients made.
+    public var updateCount: Int
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// Measures this program on this machine, beside the machine's own limits.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure transport, round time and connections, each beside a baseline of the same run.",
+        discussion: "Example: tributary bench transport --megabytes 100 --agents 2",
+        subcommands: [Transport.self, Rounds.self, Connections.self])
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Rounds
+import Yams
+
+/// Reads YAML files, with overrides from the command line.
+enum TextFile {
+    /// The text of a file.
+    static func read(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Failure(.noInput, "'\(path)' cannot be read; check the path and its permissions")
+        }
+        guard data.count <= Limits.jobFileBytes else {
+            throw Failure(.badInput, "'\(path)' has \(data.count) bytes; at most \(Limits.jobFileBytes) are read")
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw Failure(.badInput, "'\(path)' is not UTF-8 text")
+        }
+        return text
+    }
+
+    /// Decodes a YAML file.
+    ///
+    /// - Parameter overrides: `key=value` or `part.key=value`, as `--set` has them.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, at path: String, overrides: [String] = []
+    ) throws -> Value {
+        do {
+            var node = try Yams.compose(yaml: try read(path)) ?? Node.mapping(Node.Mapping([]))
+            for override in overrides { try apply(override, to: &node) }
+            return try YAMLDecoder().decode(Value.self, from: node)
+        } catch let error as SpecificationError {
+            throw Failure(.badInput, "\(path): \(error.message)")
+        } catch let error as YamlError {
+            throw Failure(.badInput, "\(path) is no valid YAML: \(error)")
+        } catch let error as DecodingError {
+            throw Failure(.badInput, "\(path): \(summary(error))")
+        }
+    }
+
+    private static func summary(_ error: DecodingError) -> String {
+        switch error {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context),
+            .keyNotFound(_, let context):
+            if let specification = context.underlyingError as? SpecificationError { return specification.message }
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            return path.isEmpty ? context.debugDescription : "'\(path)': \(context.debugDescription)"
+        @unknown default:
+            return "\(error)"
+        }
+    }
+
+    private static func apply(_ override: String, to node: inout Node) throws {
+        guard let equals = override.firstIndex(of: "="), equals != override.startIndex else {
+            throw Failure(.badInput, "--set takes key=value, not '\(override)'")
+        }
+        let keys = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let text = String(override[override.index(after: equals)...])
+        let value = try Yams.compose(yaml: text) ?? Node.scalar(Node.Scalar(""))
+        try set(value, at: keys[...], in: &node)
+    }
+
+    private static func set(_ value: Node, at keys: ArraySlice<String>, in node: inout Node) throws {
+        guard let key = keys.first else {
+            node = value
+            return
+        }
+        guard var mapping = node.mapping else {
+            throw Failure(.badInput, "--set: '\(key)' is not inside a mapping of the file")
+        }
+        var child = mapping[Node(key)] ?? Node.mapping(Node.Mapping([]))
+        try set(value, at: keys.dropFirst(), in: &child)
+        mapping[Node(key)] = child
+        node = .mapping(mapping)
+    }
+}
