@@ -3195,7 +3195,7 @@ const ProtobufCMessageDescriptor tributary__v1__blob_chunk__descriptor =
   (ProtobufCMessageInit) tributary__v1__blob_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[9] =
+static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[10] =
 {
   {
     "key",
@@ -3305,8 +3305,21 @@ static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "base_digest",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__UpdateOffer, base_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
+  9,   /* field[9] = base_digest */
   2,   /* field[2] = byte_count */
   3,   /* field[3] = codec */
   1,   /* field[1] = digest */
@@ -3320,7 +3333,7 @@ static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
 static const ProtobufCIntRange tributary__v1__update_offer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
 {
@@ -3330,7 +3343,7 @@ const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
   "Tributary__V1__UpdateOffer",
   "tributary.v1",
   sizeof(Tributary__V1__UpdateOffer),
-  9,
+  10,
   tributary__v1__update_offer__field_descriptors,
   tributary__v1__update_offer__field_indices_by_name,
   1,  tributary__v1__update_offer__number_ranges,

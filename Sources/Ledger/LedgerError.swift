@@ -22,7 +22,9 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
 
         /// Another process uses the state folder.
         public static let locked = Code(name: .locked)
-        /// The disk, or the user's share of it, is full. The same call works again once there is room.
+        /// The disk, or the user's share of it, is full.
+        ///
+        /// The same call works again once there is room.
         public static let diskFull = Code(name: .diskFull)
         /// The disk is read-only, or this user may not write there.
         public static let accessDenied = Code(name: .accessDenied)

@@ -2,7 +2,8 @@
 
 internal import Glibc
 
-/// A mutual exclusion that the thread sanitizer understands, which that of the standard library's `Synchronization` is not.
+/// A mutual exclusion that the thread sanitizer understands, which that of the standard library's `Synchronization` is
+/// not.
 final class MutexLock: @unchecked Sendable {
     // Safe: a pthread mutex at a fixed address is made for use by several threads.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>

@@ -4,8 +4,9 @@ internal import Glibc
 
 /// The folder in which a coordinator or an agent keeps what must survive a restart.
 ///
-/// Holding this object holds the folder: a second process, or a second object, cannot open it. The lock is one of the kernel's (flock
-/// on `lock`), which ends with its process however that ends, so there is no such thing as a stale lock.
+/// Holding this object holds the folder: a second process, or a second object, cannot open it. The lock is one of the
+/// kernel's (flock on `lock`), which ends with its process however that ends, so there is no such thing as a stale
+/// lock.
 public final class StateFolder: Sendable {
     /// Where the folder lies.
     public let path: String
@@ -14,8 +15,8 @@ public final class StateFolder: Sendable {
 
     /// Makes the folder if need be and locks it.
     ///
-    /// - Throws: ``LedgerError`` with code `locked`, naming the folder and the process that holds it, or with the code of what the
-    ///   operating system refused.
+    /// - Throws: ``LedgerError`` with code `locked`, naming the folder and the process that holds it, or with the code
+    ///   of what the operating system refused.
     public convenience init(path: String) throws(LedgerError) {
         try self.init(path: path, files: FileCalls())
     }
@@ -30,7 +31,9 @@ public final class StateFolder: Sendable {
             close(descriptor)
             guard number == EWOULDBLOCK else { throw LedgerError(system: number, "\(file) cannot be locked") }
             throw LedgerError(
-                .locked, "the state folder \(path) is in use by \(holder); stop it or choose another folder")
+                .locked,
+                "the state folder \(path) is in use by \(holder); stop it or choose another folder"
+            )
         }
         // The number is for people; on a full disk the lock holds without it.
         let text = "\(getpid())\n"

@@ -4,8 +4,8 @@ internal import Glibc
 
 /// The memory of one unpacked or unfinished message: handed out piece by piece, given back all at once.
 ///
-/// protobuf-c may take many times a message's bytes to unpack it, so hostile bytes could exhaust the memory. Past its cap
-/// the arena hands out nothing more and unpacking fails.
+/// protobuf-c may take many times a message's bytes to unpack it, so hostile bytes could exhaust the memory. Past its
+/// cap the arena hands out nothing more and unpacking fails.
 final class MessageArena {
     private struct State {
         var next: UnsafeMutableRawPointer

@@ -179,8 +179,8 @@ class Agent:
         self.last_transfer = 0
         self.cancelled = set()
         self.pending_uploads = []
-        self.offered = set()
-        """The keys that were offered on this connection."""
+        self.answered = set()
+        """The keys whose offer was answered on this connection."""
 
     # Connecting
 
@@ -248,7 +248,7 @@ class Agent:
         self.connection.heartbeat = self.welcome.heartbeat_microseconds / SECOND
         self.connection.silence_limit = self.welcome.silence_limit_microseconds / SECOND
         print("connected", flush=True)
-        self.offered = set()
+        self.answered = set()
         for name in list(self.outbox):
             self.offer(name)
         while not self.is_done():
@@ -275,6 +275,7 @@ class Agent:
         elif body == "evaluate":
             self.tasks.append(frame.evaluate)
         elif body == "upload_request":
+            self.answered.add(frame.upload_request.key.SerializeToString(deterministic=True))
             self.pending_uploads = [one for one in self.pending_uploads if one.key != frame.upload_request.key]
             self.pending_uploads.append(frame.upload_request)
         elif body == "verdict":
@@ -293,14 +294,18 @@ class Agent:
     def asked(self, task):
         name = task.key.SerializeToString(deterministic=True)
         self.cancelled.discard(name)
+        if name in self.outbox and self.outbox[name][0].base_digest != task.base_model.digest:
+            # The coordinator runs the round again from another model.
+            del self.outbox[name]
         if name in self.outbox:
-            if name not in self.offered:
+            if name not in self.answered:
                 self.offer(name)
             return
         self.tasks = [one for one in self.tasks if not isinstance(one, pb.TrainTask)] + [task]
 
     def judged(self, verdict):
         name = verdict.key.SerializeToString(deterministic=True)
+        self.answered.add(name)
         if verdict.is_accepted:
             print(f"round {verdict.key.round} accepted", flush=True)
         elif verdict.reason != pb.REASON_STORAGE_FAILED:
@@ -408,6 +413,7 @@ class Agent:
             key=task.key, digest=xxhash.xxh3_128(data).digest(), byte_count=len(data), codec="fp32",
             weight=float(len(self.samples.train_y)), steps=steps, trained_samples=trained, loss=loss,
             training_time_microseconds=int((time.monotonic() - started) * SECOND),
+            base_digest=task.base_model.digest,
         )
         name = task.key.SerializeToString(deterministic=True)
         self.outbox[name] = (offer, data)
@@ -475,7 +481,6 @@ class Agent:
     # Uploads
 
     def offer(self, name):
-        self.offered.add(name)
         self.connection.send(offer=self.outbox[name][0])
 
     def handle_waiting(self):

@@ -10,6 +10,9 @@ import Testing
     private final class Collector {
         var frames: [[UInt8]] = []
         var owned = 0
+
+        /// Whether exactly these frames came; keeps their bytes out of a failure's report.
+        func has(_ expected: [[UInt8]]) -> Bool { frames == expected }
     }
 
     private let pool = FrameBufferPool()
@@ -62,7 +65,7 @@ import Testing
                 try assembler.received(UnsafeRawBufferPointer(rebasing: bytes[..<cut]))
                 try assembler.received(UnsafeRawBufferPointer(rebasing: bytes[cut...]))
             }
-            #expect(collector.frames == frames, "cut at \(cut)")
+            #expect(collector.has(frames), "cut at \(cut)")
             #expect(assembler.isBetweenFrames)
         }
     }
@@ -74,7 +77,7 @@ import Testing
         let collector = Collector()
         let assembler = make(collector)
         try feed(stream(frames), to: assembler) { pieceBytes }
-        #expect(collector.frames == frames)
+        #expect(collector.has(frames))
         #expect(assembler.isBetweenFrames)
     }
 
@@ -85,7 +88,7 @@ import Testing
         let collector = Collector()
         let assembler = make(collector)
         try feed(stream(frames), to: assembler, slabBytes: 4_096) { 1 + random.below(9_000) }
-        #expect(collector.frames == frames)
+        #expect(collector.has(frames))
         #expect(collector.owned >= 9, "large frames have buffers of their own")
     }
 

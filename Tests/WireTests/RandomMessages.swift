@@ -34,7 +34,8 @@ struct RandomMessages {
                     steps: reported(),
                     trainedSamples: reported(),
                     loss: number(),
-                    trainingTime: duration()
+                    trainingTime: duration(),
+                    base: flip() ? digest() : nil
                 )
             )
         case 5: .chunk(chunk())

@@ -48,8 +48,12 @@ enum VectorExamples {
                 steps: 19,
                 trainedSamples: 600,
                 loss: 0.6931471805599453,
-                trainingTime: .microseconds(1_234_567)
+                trainingTime: .microseconds(1_234_567),
+                base: digest1
             )
+        ),
+        "offer of an unknown base": .offer(
+            UpdateOffer(key: key, digest: digest1, byteCount: 4, codec: "fp32", weight: 0.5)
         ),
         "evaluation": .evaluation(
             EvaluationReport(

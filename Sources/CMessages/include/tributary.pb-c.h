@@ -1054,10 +1054,14 @@ struct  Tributary__V1__UpdateOffer
    * The time that training took.
    */
   uint64_t training_time_microseconds;
+  /*
+   * The digest of the coded model that training started from, 16 bytes; empty where the agent does not know.
+   */
+  ProtobufCBinaryData base_digest;
 };
 #define TRIBUTARY__V1__UPDATE_OFFER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__update_offer__descriptor) \
-    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0 }
+    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
 
 
 /*

@@ -41,8 +41,8 @@ public struct Samples: Sendable {
         guard table.featureCount == model.inputCount else {
             throw LearningError(
                 .shapeMismatch,
-                "samples of \(table.featureCount) values (\(table.shape)) do not fit a model with \(model.inputCount) inputs"
-                    + "; set model.input to \(table.shape)"
+                "samples of \(table.featureCount) values (\(table.shape)) do not fit a model with "
+                    + "\(model.inputCount) inputs; set model.input to \(table.shape)"
             )
         }
         let classCount = Int32(clamping: model.classCount)

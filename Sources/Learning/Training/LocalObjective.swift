@@ -45,7 +45,9 @@ public struct CrossEntropyObjective: LocalObjective {
     public init() {}
 }
 
-/// Adds a pull of `mu / 2 * ||w - start||^2` to the mean cross-entropy (FedProx, Li et al. 2020).
+/// Adds a pull of `mu / 2 * ||w - start||^2` to the mean cross-entropy: FedProx.
+///
+/// Li et al. 2020, "Federated optimization in heterogeneous networks", section 3.
 ///
 /// The gradient is `mu * (w - start)`: coefficient `mu`, offset `-mu * start`.
 public struct ProximalObjective: LocalObjective {

@@ -16,10 +16,11 @@ public struct Checkpoint: Sendable {
 
 /// The models of committed rounds, `jobs/job-1/round-000012.safetensors` in a state folder, the newest few of each job.
 ///
-/// A file under such a name was written to its end. It survives the death of the process from then on, and a power failure once
-/// ``synchronize(_:_:)`` returned; a power failure before that can leave a file with wrong elements, which the digest of the round in the
-/// journal uncovers (see ``Ledger/isFirstOpenSinceBoot``). The oldest file is written over by a later checkpoint, but never while this
-/// object reads it. All calls may come from any thread, but one job's checkpoints are written one after the other.
+/// A file under such a name was written to its end. It survives the death of the process from then on, and a power
+/// failure once ``synchronize(_:_:)`` returned; a power failure before that can leave a file with wrong elements, which
+/// the digest of the round in the journal uncovers (see ``Ledger/isFirstOpenSinceBoot``). The oldest file is written
+/// over by a later checkpoint, but never while this object reads it. All calls may come from any thread, but one job's
+/// checkpoints are written one after the other.
 public final class CheckpointStore: Sendable {
     private final class Contents: @unchecked Sendable {
         // Safe: touched under the store's lock only.
@@ -67,13 +68,15 @@ public final class CheckpointStore: Sendable {
 
     private static func round(_ name: String) -> RoundNumber? {
         guard name.hasPrefix(prefix), name.hasSuffix(suffix),
-            let value = UInt32(name.dropFirst(prefix.count).dropLast(suffix.count)), Self.name(RoundNumber(value)) == name
+            let value = UInt32(name.dropFirst(prefix.count).dropLast(suffix.count)),
+            Self.name(RoundNumber(value)) == name
         else { return nil }
         return RoundNumber(value)
     }
 
-    /// Where a round's checkpoint lies, or would lie. The file is written over when the round is one of the oldest; ``export(_:_:to:)``
-    /// makes a copy that stays.
+    /// Where a round's checkpoint lies, or would lie.
+    ///
+    /// The file is written over when the round is one of the oldest; ``export(_:_:to:)`` makes a copy that stays.
     public func path(of job: JobID, _ round: RoundNumber) -> String { "\(path)/\(job)/\(Self.name(round))" }
 
     /// The rounds of a job that have a checkpoint, in their order.
@@ -92,9 +95,13 @@ public final class CheckpointStore: Sendable {
 
     /// Begins a checkpoint; it is there when the writer's ``CheckpointWriter/finish()`` returned.
     ///
-    /// - Throws: ``LedgerError`` when the file cannot be written, or with code `corrupt` for a tensor's name that cannot be stored.
+    /// - Throws: ``LedgerError`` when the file cannot be written, or with code `corrupt` for a tensor's name that
+    ///   cannot be stored.
     public func begin(
-        _ job: JobID, _ round: RoundNumber, layout: TensorLayout, metadata: [String: String] = [:]
+        _ job: JobID,
+        _ round: RoundNumber,
+        layout: TensorLayout,
+        metadata: [String: String] = [:]
     ) throws(LedgerError) -> CheckpointWriter {
         let header: SafetensorsHeader
         do throws(ModelStateError) {
@@ -102,7 +109,8 @@ public final class CheckpointStore: Sendable {
         } catch {
             throw LedgerError(error)
         }
-        return try CheckpointWriter(folder: folder(job), name: Self.name(round), header: header) { [self] () throws(LedgerError) in
+        return try CheckpointWriter(folder: folder(job), name: Self.name(round), header: header) {
+            [self] () throws(LedgerError) in
             lock.withLock { _ = contents.lost[job]?.remove(round) }
             try removeOld(job)
         }
@@ -115,10 +123,13 @@ public final class CheckpointStore: Sendable {
         }
     }
 
-    /// Waits until a round's checkpoint is on the disk. For a worker thread.
+    /// Waits until a round's checkpoint is on the disk.
     ///
-    /// - Throws: ``LedgerError`` with code `notFound`, or of what the device refused. After a device refused once, the checkpoint counts
-    ///   as lost, since the operating system reports a failed write once only; a later round's makes up for it.
+    /// For a worker thread.
+    ///
+    /// - Throws: ``LedgerError`` with code `notFound`, or of what the device refused. After a device refused once, the
+    ///   checkpoint counts as lost, since the operating system reports a failed write once only; a later round's makes
+    ///   up for it.
     public func synchronize(_ job: JobID, _ round: RoundNumber) throws(LedgerError) {
         let folder = try folder(job)
         let lease = try folder.lease(Self.name(round))
@@ -140,14 +151,18 @@ public final class CheckpointStore: Sendable {
         }
     }
 
-    /// Deletes a round's checkpoint, as one that a power failure damaged. Nothing happens where there is none.
+    /// Deletes a round's checkpoint, as one that a power failure damaged.
+    ///
+    /// Nothing happens where there is none.
     ///
     /// - Throws: ``LedgerError`` when the operating system refuses.
     public func discard(_ job: JobID, _ round: RoundNumber) throws(LedgerError) {
         try folder(job).discard(Self.name(round))
     }
 
-    /// Frees what only further checkpoints of the job would need. Its checkpoints stay.
+    /// Frees what only further checkpoints of the job would need.
+    ///
+    /// Its checkpoints stay.
     ///
     /// - Throws: ``LedgerError`` when the operating system refuses.
     public func release(_ job: JobID) throws(LedgerError) {
@@ -158,7 +173,8 @@ public final class CheckpointStore: Sendable {
 
     /// Reads a round's model.
     ///
-    /// - Throws: ``LedgerError`` with code `notFound` where there is no checkpoint, `corrupt` where its file is damaged.
+    /// - Throws: ``LedgerError`` with code `notFound` where there is no checkpoint, `corrupt` where its file is
+    ///   damaged.
     public func load(_ job: JobID, _ round: RoundNumber) throws(LedgerError) -> Checkpoint {
         let lease = try folder(job).lease(Self.name(round))
         defer { withExtendedLifetime(lease) {} }
@@ -182,7 +198,12 @@ public final class CheckpointStore: Sendable {
         defer { buffer.deallocate() }
         var offset = 0
         while case let count = try FileCalls.read(lease.descriptor, at: offset, into: buffer, lease.path), count > 0 {
-            try state.files.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset, to: descriptor, partial)
+            try state.files.write(
+                UnsafeRawBufferPointer(rebasing: buffer[..<count]),
+                at: offset,
+                to: descriptor,
+                partial
+            )
             offset += count
         }
         try state.files.resize(descriptor, to: offset, partial)

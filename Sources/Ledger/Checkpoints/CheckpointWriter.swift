@@ -3,7 +3,9 @@
 internal import Glibc
 internal import ModelState
 
-/// Writes one checkpoint, block by block. A writer that is dropped before it finished leaves nothing behind.
+/// Writes one checkpoint, block by block.
+///
+/// A writer that is dropped before it finished leaves nothing behind.
 public final class CheckpointWriter {
     /// Where the next bytes go.
     private final class Target {
@@ -29,7 +31,10 @@ public final class CheckpointWriter {
     private var isFinished = false
 
     init(
-        folder: RecyclingFolder, name: String, header: SafetensorsHeader, finished: @escaping () throws(LedgerError) -> Void
+        folder: RecyclingFolder,
+        name: String,
+        header: SafetensorsHeader,
+        finished: @escaping () throws(LedgerError) -> Void
     ) throws(LedgerError) {
         let target = Target(folder, try folder.claim(byteCount: header.dataByteCount))
         do throws(LedgerError) {
@@ -64,7 +69,6 @@ public final class CheckpointWriter {
         precondition(!isFinished, "the checkpoint is finished")
         try writer.finish()
         // A recycled file may have been longer.
-        try target.folder.files.resize(target.claim.descriptor, to: target.offset, target.claim.path)
         try target.folder.publish(target.claim, as: name)
         isFinished = true
         close(target.claim.descriptor)

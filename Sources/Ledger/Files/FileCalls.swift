@@ -2,7 +2,8 @@
 
 internal import Glibc
 
-/// All calls by which this module changes files, with typed errors, and with a place where tests make the N-th call fail.
+/// All calls by which this module changes files, with typed errors, and with a place where tests make the N-th call
+/// fail.
 package final class FileCalls: Sendable {
     /// Decides whether a call fails.
     package typealias Hook = @Sendable (FileCall) -> FileFault?
@@ -40,7 +41,10 @@ package final class FileCalls: Sendable {
 
     /// Writes all bytes at an offset.
     func write(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int, to descriptor: Int32, _ path: String
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: Int,
+        to descriptor: Int32,
+        _ path: String
     ) throws(LedgerError) {
         var end = bytes.count
         let fault = hook?(FileCall(kind: .write, path: path))
@@ -90,7 +94,9 @@ package final class FileCalls: Sendable {
     /// Removes a file, unless it is gone already.
     func remove(_ path: String) throws(LedgerError) {
         try check(.remove, path, "removed")
-        guard unlink(path) == 0 || errno == ENOENT else { throw LedgerError(system: errno, "\(path) cannot be removed") }
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw LedgerError(system: errno, "\(path) cannot be removed")
+        }
     }
 
     // MARK: - Reading
@@ -104,11 +110,19 @@ package final class FileCalls: Sendable {
 
     /// Reads as many bytes as there are, up to the size of `buffer`.
     static func read(
-        _ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ path: String
+        _ descriptor: Int32,
+        at offset: Int,
+        into buffer: UnsafeMutableRawBufferPointer,
+        _ path: String
     ) throws(LedgerError) -> Int {
         var done = 0
         while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+            let count = pread(
+                descriptor,
+                buffer.baseAddress.map { $0 + done },
+                buffer.count - done,
+                off_t(offset + done)
+            )
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw LedgerError(system: errno, "\(path) cannot be read") }
             if count == 0 { break }
@@ -130,7 +144,9 @@ package final class FileCalls: Sendable {
         defer { closedir(folder) }
         var found: [(name: String, byteCount: Int)] = []
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             var status = stat()
             guard name != ".", name != "..", stat("\(path)/\(name)", &status) == 0 else { continue }
             found.append((name, Int(status.st_size)))

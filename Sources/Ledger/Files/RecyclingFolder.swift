@@ -4,9 +4,9 @@ internal import Glibc
 
 /// A folder of files that come and go, where a file that goes becomes the next one that comes.
 ///
-/// A file is written under a name of the pool (`recycled-3`) and gets its own name in one step when its owner says so, so a name never
-/// stands for bytes of its file's earlier life. A file that somebody reads is removed instead of recycled when it goes: its reader keeps
-/// the bytes. All calls may come from any thread.
+/// A file is written under a name of the pool (`recycled-3`) and gets its own name in one step when its owner says so,
+/// so a name never stands for bytes of its file's earlier life. A file that somebody reads is removed instead of
+/// recycled when it goes: its reader keeps the bytes. All calls may come from any thread.
 final class RecyclingFolder: @unchecked Sendable {
     // Safe: what changes is touched under the lock only.
 
@@ -91,7 +91,9 @@ final class RecyclingFolder: @unchecked Sendable {
         return ("\(Self.prefix)\(nextNumber - 1)", 0)
     }
 
-    /// Gives a claimed file its name, in place of a file of that name. The descriptor stays open and is the caller's.
+    /// Gives a claimed file its name, in place of a file of that name.
+    ///
+    /// The descriptor stays open and is the caller's.
     func publish(_ claim: Claim, as name: String) throws(LedgerError) {
         try lock.withLock { () throws(LedgerError) in
             try files.rename(claim.path, to: path(of: name))
@@ -119,7 +121,9 @@ final class RecyclingFolder: @unchecked Sendable {
 
     // MARK: - Going
 
-    /// Ends a file: it goes to the pool, or away. Nothing happens for a name that is not there.
+    /// Ends a file: it goes to the pool, or away.
+    ///
+    /// Nothing happens for a name that is not there.
     func discard(_ name: String) throws(LedgerError) {
         try lock.withLock { () throws(LedgerError) in
             guard let file = stored[name] else { return }

@@ -8,9 +8,9 @@ extension Ledger {
     /// Writes facts, all of them or none.
     ///
     /// Facts that were written before may be given again: after an error it can be unknown whether they were written.
-    /// - Throws: ``LedgerError`` with code `diskFull`, `accessDenied`, `inputOutput` or `busy` when nothing was written and the same
-    ///   call may succeed later; `contradiction` when a fact cannot follow those in the journal (an accepted update of a round that is
-    ///   not open, a commit of another round than the open one).
+    /// - Throws: ``LedgerError`` with code `diskFull`, `accessDenied`, `inputOutput` or `busy` when nothing was written
+    ///   and the same call may succeed later; `contradiction` when a fact cannot follow those in the journal (an
+    ///   accepted update of a round that is not open, a commit of another round than the open one).
     public func append(_ entries: [JournalEntry]) throws(LedgerError) {
         do {
             try queue.inDatabase { database in
@@ -27,7 +27,9 @@ extension Ledger {
     /// Runs a statement that is prepared once; the number of rows that it changed.
     @discardableResult
     static func run(
-        _ database: Database, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]
+        _ database: Database,
+        _ sql: String,
+        _ arguments: [(any DatabaseValueConvertible)?]
     ) throws -> Int {
         let statement = try database.cachedStatement(sql: sql)
         try statement.execute(arguments: StatementArguments(arguments))
@@ -46,8 +48,10 @@ extension Ledger {
         case .accepted(let update): try accepted(update, database)
         case .refused(let key, let reason):
             try run(
-                database, "INSERT INTO refusals (job, round, attempt, agent, reason) VALUES (?, ?, ?, ?, ?)",
-                arguments(key) + [Int64(reason.rawValue)])
+                database,
+                "INSERT INTO refusals (job, round, attempt, agent, reason) VALUES (?, ?, ?, ?, ?)",
+                arguments(key) + [Int64(reason.rawValue)]
+            )
         case .roundAbandoned(let job, let round, let attempt): try abandoned(job, round, attempt, database)
         case .roundCommitted(let job, let round): try committed(job, round, database)
         case .evaluated(let job, let round, let summary):
@@ -56,11 +60,13 @@ extension Ledger {
                 VALUES (?, ?, ?, ?, ?)
                 """
             try run(
-                database, sql,
+                database,
+                sql,
                 [
                     LedgerValues.signed(job.number), Int64(round.value), LedgerValues.signed(summary.sampleCount),
                     LedgerValues.signed(summary.correctCount), LedgerValues.real(summary.lossSum),
-                ])
+                ]
+            )
         }
     }
 
@@ -79,17 +85,26 @@ extension Ledger {
         let number = LedgerValues.signed(job.number)
         let sql = "INSERT INTO jobs (job, specification, phase, message) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING"
         guard try run(database, sql, [number, text, Int64(JobPhase.queued.rawValue)]) == 0 else { return }
-        let known = try String.fetchOne(database, sql: "SELECT specification FROM jobs WHERE job = ?", arguments: [number])
+        let known = try String.fetchOne(
+            database,
+            sql: "SELECT specification FROM jobs WHERE job = ?",
+            arguments: [number]
+        )
         guard known == text else { throw contradiction("\(job) was submitted before, with another specification") }
     }
 
     private static func started(
-        _ job: JobID, _ round: RoundNumber, _ attempt: UInt32, _ cohort: [AgentID], _ database: Database
+        _ job: JobID,
+        _ round: RoundNumber,
+        _ attempt: UInt32,
+        _ cohort: [AgentID],
+        _ database: Database
     ) throws {
         let names = cohort.map(\.name).joined(separator: " ")
         let number = LedgerValues.signed(job.number)
         let place: [(any DatabaseValueConvertible)?] = [number, Int64(round.value), Int64(attempt)]
-        let sql = "INSERT INTO rounds (job, round, attempt, state, cohort) VALUES (?, ?, ?, 'open', ?) ON CONFLICT DO NOTHING"
+        let sql =
+            "INSERT INTO rounds (job, round, attempt, state, cohort) VALUES (?, ?, ?, 'open', ?) ON CONFLICT DO NOTHING"
         guard try run(database, sql, place + [names]) == 1 else {
             // The same fact again, or another one in its place.
             let known = """
@@ -110,23 +125,29 @@ extension Ledger {
     private static func accepted(_ update: AcceptedUpdate, _ database: Database) throws {
         // The open round is checked in the same statement: this is the hot path.
         let sql = """
-            INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps, trained_samples,
-                loss, training_nanoseconds, norm)
+            INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps,
+                trained_samples, loss, training_nanoseconds, norm)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
             FROM jobs WHERE job = ?1 AND open_round = ?2 AND open_attempt = ?3
             """
         let changed = try run(
-            database, sql,
+            database,
+            sql,
             arguments(update.key) + [
                 update.digest.description, Int64(update.byteCount), LedgerValues.real(update.weight),
-                LedgerValues.signed(update.steps), LedgerValues.signed(update.trainedSamples), LedgerValues.real(update.loss),
+                LedgerValues.signed(update.steps), LedgerValues.signed(update.trainedSamples),
+                LedgerValues.real(update.loss),
                 LedgerValues.nanoseconds(update.trainingTime), LedgerValues.real(update.norm),
-            ])
+            ]
+        )
         guard changed == 1 else { throw contradiction("the update \(update.key) is not of its job's open round") }
     }
 
     private static func abandoned(
-        _ job: JobID, _ round: RoundNumber, _ attempt: UInt32, _ database: Database
+        _ job: JobID,
+        _ round: RoundNumber,
+        _ attempt: UInt32,
+        _ database: Database
     ) throws {
         let place: [(any DatabaseValueConvertible)?] = [
             LedgerValues.signed(job.number), Int64(round.value), Int64(attempt),
@@ -148,25 +169,31 @@ extension Ledger {
             """
         guard try run(database, close, place) == 1 else {
             let known = try Row.fetchOne(
-                database, sql: "SELECT * FROM commits WHERE job = ? AND round = ?", arguments: StatementArguments(place))
+                database,
+                sql: "SELECT * FROM commits WHERE job = ? AND round = ?",
+                arguments: StatementArguments(place)
+            )
             guard let known, try known.digest("model_digest") == round.modelDigest else {
                 throw contradiction("round \(round.round) of \(job) is not open, and cannot be committed")
             }
             return
         }
         let insert = """
-            INSERT INTO commits (job, round, attempt, model_digest, update_count, weight, bytes_up, trained_samples, loss,
+            INSERT INTO commits (job, round, attempt, model_digest, update_count, weight, bytes_up,
+                trained_samples, loss,
                 training_nanoseconds, elapsed_nanoseconds)
             SELECT ?1, ?2, committed_attempt, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM jobs WHERE job = ?1
             """
         try run(
-            database, insert,
+            database,
+            insert,
             place + [
                 round.modelDigest.description, Int64(round.updateCount), LedgerValues.real(round.weight),
                 LedgerValues.signed(round.bytesUp), LedgerValues.signed(round.trainedSamples),
                 LedgerValues.real(round.loss), LedgerValues.nanoseconds(round.trainingTime),
                 LedgerValues.nanoseconds(round.elapsed),
-            ])
+            ]
+        )
         let mark = """
             UPDATE rounds SET state = 'committed' WHERE job = ?1 AND round = ?2
             AND attempt = (SELECT committed_attempt FROM jobs WHERE job = ?1)

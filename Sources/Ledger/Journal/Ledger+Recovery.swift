@@ -7,7 +7,8 @@ public import Rounds
 extension Ledger {
     /// The jobs that the journal knows, in the order of their numbers.
     ///
-    /// The same as ``RecoveredJob/apply(_:)`` over all facts ever appended; accepted updates come in the order of their agents.
+    /// The same as ``RecoveredJob/apply(_:)`` over all facts ever appended; accepted updates come in the order of their
+    /// agents.
     /// - Throws: ``LedgerError`` with code `corrupt` or `inputOutput`.
     public func recover() throws(LedgerError) -> [RecoveredJob] {
         do {
@@ -39,7 +40,9 @@ extension Ledger {
         do {
             return try queue.inDatabase { database in
                 JobHistory(
-                    committed: try Self.commits(job, database), evaluations: try Self.evaluations(job, database))
+                    committed: try Self.commits(job, database),
+                    evaluations: try Self.evaluations(job, database)
+                )
             }
         } catch {
             throw LedgerError(database: error, "the journal \(path) cannot be read")
@@ -73,25 +76,37 @@ extension Ledger {
 
     private static func commits(_ job: JobID, _ database: Database) throws -> [CommittedRound] {
         let rows = try Row.fetchAll(
-            database, sql: "SELECT * FROM commits WHERE job = ? ORDER BY round",
-            arguments: [LedgerValues.signed(job.number)])
+            database,
+            sql: "SELECT * FROM commits WHERE job = ? ORDER BY round",
+            arguments: [LedgerValues.signed(job.number)]
+        )
         return try rows.map { row in
             CommittedRound(
-                round: try row.round(), modelDigest: try row.digest("model_digest"), updateCount: row["update_count"],
-                weight: row.real("weight"), bytesUp: row.number("bytes_up"),
-                trainedSamples: row.number("trained_samples"), loss: row.real("loss"),
-                trainingTime: row.duration("training_nanoseconds"), elapsed: row.duration("elapsed_nanoseconds"))
+                round: try row.round(),
+                modelDigest: try row.digest("model_digest"),
+                updateCount: row["update_count"],
+                weight: row.real("weight"),
+                bytesUp: row.number("bytes_up"),
+                trainedSamples: row.number("trained_samples"),
+                loss: row.real("loss"),
+                trainingTime: row.duration("training_nanoseconds"),
+                elapsed: row.duration("elapsed_nanoseconds")
+            )
         }
     }
 
     private static func evaluations(_ job: JobID, _ database: Database) throws -> [JobHistory.Evaluation] {
         let rows = try Row.fetchAll(
-            database, sql: "SELECT * FROM evaluations WHERE job = ? ORDER BY round",
-            arguments: [LedgerValues.signed(job.number)])
+            database,
+            sql: "SELECT * FROM evaluations WHERE job = ? ORDER BY round",
+            arguments: [LedgerValues.signed(job.number)]
+        )
         return try rows.map { row in
             let summary = EvaluationSummary(
-                sampleCount: row.number("sample_count"), correctCount: row.number("correct_count"),
-                lossSum: row.real("loss_sum"))
+                sampleCount: row.number("sample_count"),
+                correctCount: row.number("correct_count"),
+                lossSum: row.real("loss_sum")
+            )
             return JobHistory.Evaluation(round: try row.round(), summary: summary)
         }
     }
@@ -100,37 +115,60 @@ extension Ledger {
         guard row["open_round"] != nil else { return nil }
         let place: StatementArguments = [row["job"] as Int64, row["open_round"] as Int64, row["open_attempt"] as Int64]
         let cohortText = try String.fetchOne(
-            database, sql: "SELECT cohort FROM rounds WHERE job = ? AND round = ? AND attempt = ?", arguments: place)
+            database,
+            sql: "SELECT cohort FROM rounds WHERE job = ? AND round = ? AND attempt = ?",
+            arguments: place
+        )
         let cohort = try (cohortText ?? "").split(separator: " ").map { name in
             guard let agent = AgentID(String(name)) else { throw row.damage("cohort") }
             return agent
         }
         var open = RecoveredJob.OpenRound(
-            round: try row.round("open_round"), attempt: try row.word("open_attempt"), cohort: cohort)
+            round: try row.round("open_round"),
+            attempt: try row.word("open_attempt"),
+            cohort: cohort
+        )
         open.accepted = try Row.fetchAll(
-            database, sql: "SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent", arguments: place
+            database,
+            sql: "SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent",
+            arguments: place
         ).map(update)
         let refusals = try Row.fetchAll(
-            database, sql: "SELECT agent, reason FROM refusals WHERE job = ? AND round = ? AND attempt = ? ORDER BY id",
-            arguments: place)
+            database,
+            sql: "SELECT agent, reason FROM refusals WHERE job = ? AND round = ? AND attempt = ? ORDER BY id",
+            arguments: place
+        )
         for refusal in refusals { open.refused[try refusal.agent()] = try refusal.reason("reason") }
         return open
     }
 
     private static func update(_ row: Row) throws -> AcceptedUpdate {
         let key = UpdateKey(
-            job: JobID(row.number("job")), round: try row.round(), attempt: try row.word("attempt"), agent: try row.agent())
+            job: JobID(row.number("job")),
+            round: try row.round(),
+            attempt: try row.word("attempt"),
+            agent: try row.agent()
+        )
         return AcceptedUpdate(
-            key: key, digest: try row.digest("digest"), byteCount: row["byte_count"], weight: row.real("weight"),
-            steps: row.number("steps"), trainedSamples: row.number("trained_samples"), loss: row.real("loss"),
-            trainingTime: row.duration("training_nanoseconds"), norm: row.real("norm"))
+            key: key,
+            digest: try row.digest("digest"),
+            byteCount: row["byte_count"],
+            weight: row.real("weight"),
+            steps: row.number("steps"),
+            trainedSamples: row.number("trained_samples"),
+            loss: row.real("loss"),
+            trainingTime: row.duration("training_nanoseconds"),
+            norm: row.real("norm")
+        )
     }
 
     private static func lastCommittedAgents(_ row: Row, _ database: Database) throws -> [AgentID] {
         guard row["committed_round"] != nil else { return [] }
         let rows = try Row.fetchAll(
-            database, sql: "SELECT agent FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent",
-            arguments: [row["job"] as Int64, row["committed_round"] as Int64, row["committed_attempt"] as Int64])
+            database,
+            sql: "SELECT agent FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent",
+            arguments: [row["job"] as Int64, row["committed_round"] as Int64, row["committed_attempt"] as Int64]
+        )
         return try rows.map { try $0.agent() }
     }
 }

@@ -3,11 +3,14 @@
 internal import GRDB
 public import Rounds
 
-/// What a shell needs after a power failure, which can take files whose facts the journal kept. See ``isFirstOpenSinceBoot``.
+/// What a shell needs after a power failure, which can take files whose facts the journal kept. See
+/// ``isFirstOpenSinceBoot``.
 extension Ledger {
-    /// Takes back the commits after a round, because their models are lost: the first of those rounds is open again, with the same
-    /// attempt and cohort and without accepted updates. Agents keep their updates until a round is durable and offer them again, so the
-    /// repeated round gives the same model.
+    /// Takes back the commits after a round, because their models are lost: the first of those rounds is open again,
+    /// with the same attempt and cohort and without accepted updates.
+    ///
+    /// Agents keep their updates until a round is durable and offer them again, so the repeated round gives the same
+    /// model.
     ///
     /// Does nothing when the round is the job's last.
     /// - Throws: ``LedgerError`` as ``append(_:)``; nothing is changed then.
@@ -24,11 +27,16 @@ extension Ledger {
                     LedgerValues.signed(job.number), lost["round"] as Int64, lost["attempt"] as Int64,
                 ]
                 try database.execute(
-                    sql: "DELETE FROM rounds WHERE job = ?1 AND (round > ?2 OR round = ?2 AND attempt > ?3)", arguments: again)
+                    sql: "DELETE FROM rounds WHERE job = ?1 AND (round > ?2 OR round = ?2 AND attempt > ?3)",
+                    arguments: again
+                )
                 try database.execute(
-                    sql: "UPDATE rounds SET state = 'open' WHERE job = ? AND round = ? AND attempt = ?", arguments: again)
+                    sql: "UPDATE rounds SET state = 'open' WHERE job = ? AND round = ? AND attempt = ?",
+                    arguments: again
+                )
                 let reopen = """
-                    UPDATE jobs SET open_round = ?2, open_attempt = ?3, abandoned_attempts = ?3 - 1, phase = ?4, message = '',
+                    UPDATE jobs SET open_round = ?2, open_attempt = ?3, abandoned_attempts = ?3 - 1, phase = ?4,
+                    message = '',
                     (committed_round, committed_attempt) =
                         (SELECT max(round), attempt FROM commits WHERE commits.job = ?1)
                     WHERE job = ?1

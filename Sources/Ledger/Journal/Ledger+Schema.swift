@@ -10,13 +10,17 @@ extension Ledger {
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
-                .newerSchema, "the journal \(path) was written by a newer version of tributary; use that version or another folder")
+                .newerSchema,
+                "the journal \(path) was written by a newer version of tributary; use that version or another folder"
+            )
         }
         try migrator.migrate(queue)
     }
 
-    /// 64-bit unsigned numbers are stored as the signed ones with the same bits, lengths of time as nanoseconds, a mean that is not a
-    /// number as NULL. A cohort is its agents' names with spaces between them: names have none.
+    /// 64-bit unsigned numbers are stored as the signed ones with the same bits, lengths of time as nanoseconds, a mean
+    /// that is not a number as NULL.
+    ///
+    /// A cohort is its agents' names with spaces between them: names have none.
     private static let firstSchema = """
         CREATE TABLE properties (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE jobs (

@@ -33,11 +33,14 @@ public final class MemoryOutbox: UpdateOutbox {
     /// Creates an empty outbox.
     public init() {}
 
+    /// Stores an update, in place of one with the same key; see ``UpdateOutbox/store(_:write:)``.
     public func store(_ offer: UpdateOffer, write: (Append) throws(LedgerError) -> Void) throws(LedgerError) {
         let bytes = Bytes(offer.byteCount)
         var filled = 0
         try write { (piece) throws(LedgerError) in
-            guard piece.count <= bytes.byteCount - filled else { throw LedgerError.wrongLength(offer, filled + piece.count) }
+            guard piece.count <= bytes.byteCount - filled else {
+                throw LedgerError.wrongLength(offer, filled + piece.count)
+            }
             UnsafeMutableRawBufferPointer(rebasing: bytes.memory[filled...]).copyMemory(from: piece)
             filled += piece.count
         }
@@ -45,10 +48,12 @@ public final class MemoryOutbox: UpdateOutbox {
         lock.withLock { entries.byKey[offer.key] = (offer, bytes) }
     }
 
+    /// The stored updates, in the order of their keys.
     public func list() -> [UpdateOffer] {
         lock.withLock { entries.byKey.values.map(\.offer).sorted { $0.key < $1.key } }
     }
 
+    /// Opens an update to send its bytes; ``LedgerError`` with code `notFound` when it is not stored.
     public func reader(of key: UpdateKey) throws(LedgerError) -> any OutboxReader {
         guard let entry = lock.withLock({ entries.byKey[key] }) else {
             throw LedgerError(.notFound, "the outbox has no update \(key)")
@@ -56,6 +61,7 @@ public final class MemoryOutbox: UpdateOutbox {
         return entry.bytes
     }
 
+    /// Deletes an update; nothing happens when it is not stored.
     public func forget(_ key: UpdateKey) throws(LedgerError) {
         // The bytes are freed outside the lock.
         let removed = lock.withLock { entries.byKey.removeValue(forKey: key) }

@@ -33,7 +33,9 @@ public final class Outbox: UpdateOutbox {
                 entries.offers[offer.key] = offer
             } else {
                 try folder.remove(name)
-                repairs.append("removed the damaged file \(folder.path(of: name)) from the outbox; its task is done again")
+                repairs.append(
+                    "removed the damaged file \(folder.path(of: name)) from the outbox; its task is done again"
+                )
             }
         }
         self.folder = folder
@@ -54,6 +56,7 @@ public final class Outbox: UpdateOutbox {
         return offer
     }
 
+    /// Stores an update, in place of one with the same key; see ``UpdateOutbox/store(_:write:)``.
     public func store(_ offer: UpdateOffer, write: (Append) throws(LedgerError) -> Void) throws(LedgerError) {
         precondition(offer.byteCount >= 0, "an update cannot have a negative length")
         let header = try OutboxHeader.encode(offer)
@@ -65,9 +68,15 @@ public final class Outbox: UpdateOutbox {
             }
             var filled = 0
             try write { (piece) throws(LedgerError) in
-                guard piece.count <= offer.byteCount - filled else { throw LedgerError.wrongLength(offer, filled + piece.count) }
+                guard piece.count <= offer.byteCount - filled else {
+                    throw LedgerError.wrongLength(offer, filled + piece.count)
+                }
                 try state.files.write(
-                    piece, at: OutboxHeader.byteCount + filled, to: claim.descriptor, claim.path)
+                    piece,
+                    at: OutboxHeader.byteCount + filled,
+                    to: claim.descriptor,
+                    claim.path
+                )
                 filled += piece.count
             }
             guard filled == offer.byteCount else { throw LedgerError.wrongLength(offer, filled) }
@@ -83,10 +92,12 @@ public final class Outbox: UpdateOutbox {
         try state.files.synchronizeFolder(folder.path)
     }
 
+    /// The stored updates, in the order of their keys.
     public func list() -> [UpdateOffer] {
         lock.withLock { entries.offers.values.sorted { $0.key < $1.key } }
     }
 
+    /// Opens an update to send its bytes; ``LedgerError`` with code `notFound` when it is not stored.
     public func reader(of key: UpdateKey) throws(LedgerError) -> any OutboxReader {
         guard let offer = lock.withLock({ entries.offers[key] }) else {
             throw LedgerError(.notFound, "the outbox has no update \(key)")
@@ -94,6 +105,7 @@ public final class Outbox: UpdateOutbox {
         return OutboxFileReader(try folder.lease(UpdateFileName.name(key)), byteCount: offer.byteCount)
     }
 
+    /// Deletes an update; nothing happens when it is not stored.
     public func forget(_ key: UpdateKey) throws(LedgerError) {
         try folder.discard(UpdateFileName.name(key))
         lock.withLock { entries.offers[key] = nil }

@@ -54,7 +54,9 @@ final class OutboxFileReader: OutboxReader, @unchecked Sendable {
 
     private func takeBack(_ memory: UnsafeMutableRawBufferPointer) {
         let isKept = lock.withLock {
-            guard memory.count == min(Self.bufferBytes, max(byteCount, 1)), spares.count < Self.spareLimit else { return false }
+            guard memory.count == min(Self.bufferBytes, max(byteCount, 1)), spares.count < Self.spareLimit else {
+                return false
+            }
             spares.append(memory)
             return true
         }

@@ -4,9 +4,9 @@ internal import Rounds
 
 /// The first 8 KiB of an outbox file: the offer of the update whose bytes follow.
 ///
-/// Little-endian words: "TRIBOUT1", check of the rest of the header, job, round, attempt, digest (2), bytes, weight, steps, trained samples, loss,
-/// seconds and attoseconds of the training time, length of the agent's name, length of the codec; then the two texts. Zeros up to 8 KiB.
-/// The check is FNV-1a with 64 bits.
+/// Little-endian words: "TRIBOUT1", check of the rest of the header, job, round, attempt, digest (2), bytes, weight,
+/// steps, trained samples, loss, seconds and attoseconds of the training time, length of the agent's name, length of
+/// the codec; then the two texts. Zeros up to 8 KiB. The check is FNV-1a with 64 bits.
 enum OutboxHeader {
     static let byteCount = 8_192
     private static let magic: UInt64 = 0x3154_554f_4249_5254
@@ -46,11 +46,20 @@ enum OutboxHeader {
         else { return nil }
         let key = UpdateKey(job: JobID(words[2]), round: RoundNumber(round), attempt: attempt, agent: agent)
         let time = Duration(
-            secondsComponent: Int64(bitPattern: words[12]), attosecondsComponent: Int64(bitPattern: words[13]))
+            secondsComponent: Int64(bitPattern: words[12]),
+            attosecondsComponent: Int64(bitPattern: words[13])
+        )
         return UpdateOffer(
-            key: key, digest: BlobDigest(high: words[5], low: words[6]), byteCount: total, codec: codec,
-            weight: Double(bitPattern: words[8]), steps: words[9], trainedSamples: words[10],
-            loss: Double(bitPattern: words[11]), trainingTime: time)
+            key: key,
+            digest: BlobDigest(high: words[5], low: words[6]),
+            byteCount: total,
+            codec: codec,
+            weight: Double(bitPattern: words[8]),
+            steps: words[9],
+            trainedSamples: words[10],
+            loss: Double(bitPattern: words[11]),
+            trainingTime: time
+        )
     }
 
     private static func littleEndian(_ word: UInt64) -> [UInt8] {

@@ -9,13 +9,15 @@ public protocol UpdateOutbox: AnyObject, Sendable {
     /// Takes the bytes of a coded update, in order.
     typealias Append = (UnsafeRawBufferPointer) throws(LedgerError) -> Void
 
-    /// Stores an update, in place of one with the same key. When this returns, the update survives what the outbox promises to survive.
+    /// Stores an update, in place of one with the same key. When this returns, the update survives what the outbox
+    /// promises to survive.
     ///
     /// - Parameters:
     ///   - offer: describes the update; its `byteCount` is that of all appended bytes together.
     ///   - write: called once, to append the bytes.
-    /// - Throws: ``LedgerError``, also with code `outOfOrder` when the bytes are more or fewer than offered. What was stored under the
-    ///   key before stays then; only where the very last step fails is the new update stored in its place, without the promise.
+    /// - Throws: ``LedgerError``, also with code `outOfOrder` when the bytes are more or fewer than offered. What was
+    ///   stored under the key before stays then; only where the very last step fails is the new update stored in its
+    ///   place, without the promise.
     func store(_ offer: UpdateOffer, write: (Append) throws(LedgerError) -> Void) throws(LedgerError)
 
     /// The stored updates, in the order of their keys.

@@ -5,8 +5,9 @@ public import Rounds
 
 /// The offered updates whose bytes arrive or have arrived, one file each, in the folder `spool` of a state folder.
 ///
-/// What was appended survives the death of the process; ``open(_:)`` says how much of an update is held. Files of discarded updates are
-/// written over by later ones (``RecyclingLimits``). All calls may come from any thread; readers go on while the spool does.
+/// What was appended survives the death of the process; ``open(_:)`` says how much of an update is held. Files of
+/// discarded updates are written over by later ones (``RecyclingLimits``). All calls may come from any thread; readers
+/// go on while the spool does.
 public final class Spool: Sendable {
     private final class Upload {
         let descriptor: Int32
@@ -74,7 +75,8 @@ public final class Spool: Sendable {
         let descriptor = try state.files.open(path, create: false)
         do throws(LedgerError) {
             if let header = try Self.header(descriptor, path), Self.isOf(header, offer),
-                try FileCalls.size(descriptor, path) >= SpoolHeader.dataOffset + header.heldBytes || header.heldBytes == 0
+                try FileCalls.size(descriptor, path) >= SpoolHeader.dataOffset + header.heldBytes
+                    || header.heldBytes == 0
             {
                 return Upload(descriptor: descriptor, path: path, header: header)
             }
@@ -109,17 +111,20 @@ public final class Spool: Sendable {
     }
 
     static func header(_ descriptor: Int32, _ path: String) throws(LedgerError) -> SpoolHeader? {
-        try withUnsafeTemporaryAllocation(byteCount: SpoolHeader.byteCount, alignment: 8) { (buffer) throws(LedgerError) in
+        try withUnsafeTemporaryAllocation(byteCount: SpoolHeader.byteCount, alignment: 8) {
+            (buffer) throws(LedgerError) in
             let count = try FileCalls.read(descriptor, at: 0, into: buffer, path)
             return SpoolHeader(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
     }
 
-    /// Appends bytes to an open update. The file is closed with the update's last byte.
+    /// Appends bytes to an open update.
+    ///
+    /// The file is closed with the update's last byte.
     ///
     /// - Parameter offset: where the bytes begin in the update: what is held.
-    /// - Throws: ``LedgerError`` with code `outOfOrder` for bytes that do not continue what is held, `diskFull`, `inputOutput`, ...;
-    ///   what was held stays, and the same call may succeed later.
+    /// - Throws: ``LedgerError`` with code `outOfOrder` for bytes that do not continue what is held, `diskFull`,
+    ///   `inputOutput`, ...; what was held stays, and the same call may succeed later.
     public func append(_ key: UpdateKey, offset: Int, _ bytes: UnsafeRawBufferPointer) throws(LedgerError) {
         try lock.withLock { () throws(LedgerError) in
             guard let upload = uploads.open[key] else {
@@ -128,12 +133,14 @@ public final class Spool: Sendable {
             let held = upload.header.heldBytes
             guard offset == held, bytes.count <= upload.header.updateBytes - held else {
                 throw LedgerError(
-                    .outOfOrder, "\(bytes.count) bytes at \(offset) do not continue the \(held) held of \(key)")
+                    .outOfOrder,
+                    "\(bytes.count) bytes at \(offset) do not continue the \(held) held of \(key)"
+                )
             }
             try state.files.write(bytes, at: SpoolHeader.dataOffset + offset, to: upload.descriptor, upload.path)
             var next = upload.header
-            next.heldBytes += bytes.count
-            try write(next.progress, at: SpoolHeader.progressOffset, to: upload.descriptor, upload.path)
+            let progress = next.advance(to: held + bytes.count)
+            try write(progress.bytes, at: progress.offset, to: upload.descriptor, upload.path)
             upload.header = next
             if next.heldBytes == next.updateBytes { uploads.open[key] = nil }
         }
@@ -170,7 +177,9 @@ public final class Spool: Sendable {
         try discard { $0.job == job && $0.round <= round }
     }
 
-    /// Deletes everything but the updates that are wanted, and files that are no updates. For the start of the program.
+    /// Deletes everything but the updates that are wanted, and files that are no updates.
+    ///
+    /// For the start of the program.
     ///
     /// - Throws: ``LedgerError`` when the operating system refuses.
     public func discardAll(except isWanted: (UpdateKey) -> Bool) throws(LedgerError) {
@@ -202,11 +211,16 @@ public final class Spool: Sendable {
         try reader(update.key, update.digest, update.byteCount)
     }
 
-    private func reader(_ key: UpdateKey, _ digest: BlobDigest, _ byteCount: Int) throws(LedgerError) -> SpoolByteSource {
+    private func reader(_ key: UpdateKey, _ digest: BlobDigest, _ byteCount: Int) throws(LedgerError) -> SpoolByteSource
+    {
         let lease = try folder.lease(UpdateFileName.name(key))
-        let whole = SpoolHeader(digest: digest, updateBytes: byteCount, heldBytes: byteCount)
-        guard try Self.header(lease.descriptor, lease.path) == whole else {
-            throw LedgerError(.notFound, "the spool does not hold all \(byteCount) bytes of \(key) with digest \(digest)")
+        guard let header = try Self.header(lease.descriptor, lease.path), header.digest == digest,
+            header.updateBytes == byteCount, header.heldBytes == byteCount
+        else {
+            throw LedgerError(
+                .notFound,
+                "the spool does not hold all \(byteCount) bytes of \(key) with digest \(digest)"
+            )
         }
         return SpoolByteSource(lease, byteCount: byteCount)
     }

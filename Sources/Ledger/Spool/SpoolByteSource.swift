@@ -41,7 +41,8 @@ public final class SpoolByteSource: UpdateByteSource {
 
     /// The next `count` bytes, valid until the next call.
     ///
-    /// - Throws: ``UpdateCodingError`` with code `truncated` when fewer remain, `sourceFailed` when they cannot be read.
+    /// - Throws: ``UpdateCodingError`` with code `truncated` when fewer remain, `sourceFailed` when they cannot be
+    ///   read.
     public func read(_ count: Int) throws(UpdateCodingError) -> UnsafeRawBufferPointer {
         precondition(count >= 0, "a read cannot have a negative length")
         guard count <= remainingByteCount else {
@@ -70,7 +71,8 @@ public final class SpoolByteSource: UpdateByteSource {
         do throws(LedgerError) {
             try lease.read(
                 at: SpoolHeader.dataOffset + fileOffset,
-                into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<(filled + wanted)]))
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<(filled + wanted)])
+            )
         } catch {
             throw UpdateCodingError(.sourceFailed, error.message)
         }

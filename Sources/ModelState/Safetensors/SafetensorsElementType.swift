@@ -77,7 +77,9 @@ public enum SafetensorsElementType: String, Sendable, Hashable, CaseIterable {
 
     @inline(__always)
     private func convert<Element: BitwiseCopyable>(
-        _ bytes: UnsafeRawBufferPointer, _ output: UnsafeMutableBufferPointer<Float>, _: Element.Type,
+        _ bytes: UnsafeRawBufferPointer,
+        _ output: UnsafeMutableBufferPointer<Float>,
+        _: Element.Type,
         _ body: (Element) -> Float
     ) {
         for index in 0..<output.count {

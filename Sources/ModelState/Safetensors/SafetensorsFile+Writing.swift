@@ -8,7 +8,10 @@ extension SafetensorsFile {
     /// - Precondition: the vector has as many elements as the layout.
     /// - Throws: ``ModelStateError`` with code `fileAccess` when the file cannot be written.
     public static func write(
-        _ vector: ParameterVector, layout: TensorLayout, metadata: [String: String] = [:], to path: String
+        _ vector: ParameterVector,
+        layout: TensorLayout,
+        metadata: [String: String] = [:],
+        to path: String
     ) throws(ModelStateError) {
         precondition(vector.count == layout.elementCount, "the vector is not of this layout")
         let header = try SafetensorsHeader(layout: layout, metadata: metadata)
@@ -36,7 +39,9 @@ extension SafetensorsFile {
     }
 
     private static func writeAll(
-        _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: String
+        _ bytes: UnsafeRawBufferPointer,
+        to descriptor: Int32,
+        _ path: String
     ) throws(ModelStateError) {
         var done = 0
         while done < bytes.count {

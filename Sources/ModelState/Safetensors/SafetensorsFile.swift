@@ -19,8 +19,8 @@ public final class SafetensorsFile: Sendable {
 
     /// Opens a file and checks its header.
     ///
-    /// - Throws: ``ModelStateError`` with code `fileAccess` when the file cannot be read, `malformedFile` or `unsupportedType` when its
-    ///   header is wrong, `invalidLayout` when no model can have its tensors.
+    /// - Throws: ``ModelStateError`` with code `fileAccess` when the file cannot be read, `malformedFile` or
+    ///   `unsupportedType` when its header is wrong, `invalidLayout` when no model can have its tensors.
     public init(path: String) throws(ModelStateError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure("opened", path) }
@@ -40,7 +40,8 @@ public final class SafetensorsFile: Sendable {
     }
 
     private static func readHeader(
-        _ descriptor: Int32, _ path: String
+        _ descriptor: Int32,
+        _ path: String
     ) throws(ModelStateError) -> (SafetensorsHeader, Int) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure("examined", path) }
@@ -59,11 +60,16 @@ public final class SafetensorsFile: Sendable {
     /// Reads the elements of the flat vector that `coordinates` names, across tensors.
     ///
     /// - Precondition: the coordinates are the layout's, and `output` has room for exactly them.
-    /// - Throws: ``ModelStateError`` with code `unsupportedType`, `fileAccess`, or `malformedFile` for a file cut since it was opened.
+    /// - Throws: ``ModelStateError`` with code `unsupportedType`, `fileAccess`, or `malformedFile` for a file cut since
+    ///   it was opened.
     public func read(
-        _ coordinates: Range<Int>, into output: UnsafeMutableBufferPointer<Float>
+        _ coordinates: Range<Int>,
+        into output: UnsafeMutableBufferPointer<Float>
     ) throws(ModelStateError) {
-        precondition(coordinates.lowerBound >= 0 && coordinates.upperBound <= layout.elementCount, "no such coordinates")
+        precondition(
+            coordinates.lowerBound >= 0 && coordinates.upperBound <= layout.elementCount,
+            "no such coordinates"
+        )
         precondition(coordinates.count == output.count, "the room differs from the coordinates asked for")
         guard !coordinates.isEmpty else { return }
         var index = firstTensor(endingAfter: coordinates.lowerBound)
@@ -83,7 +89,8 @@ public final class SafetensorsFile: Sendable {
 
     /// Reads one tensor.
     ///
-    /// - Throws: ``ModelStateError`` with code `shapeMismatch` when the file has no such tensor, else as ``read(_:into:)``.
+    /// - Throws: ``ModelStateError`` with code `shapeMismatch` when the file has no such tensor, else as
+    ///   ``read(_:into:)``.
     public func readTensor(named name: String) throws(ModelStateError) -> ParameterVector {
         guard let index = layout.index(named: name) else {
             throw ModelStateError(.shapeMismatch, "\(path) has no tensor '\(name)'")
@@ -115,11 +122,15 @@ public final class SafetensorsFile: Sendable {
     }
 
     private func read(
-        _ entry: SafetensorsHeader.Entry, from element: Int, into output: UnsafeMutableBufferPointer<Float>
+        _ entry: SafetensorsHeader.Entry,
+        from element: Int,
+        into output: UnsafeMutableBufferPointer<Float>
     ) throws(ModelStateError) {
         guard entry.type.isReadableAsFloat else {
             throw ModelStateError(
-                .unsupportedType, "\(path): tensor '\(entry.name)' has elements of type \(entry.type.rawValue)")
+                .unsupportedType,
+                "\(path): tensor '\(entry.name)' has elements of type \(entry.type.rawValue)"
+            )
         }
         let size = entry.type.byteCount
         let start = dataStart + entry.bytes.lowerBound + element * size
@@ -135,17 +146,27 @@ public final class SafetensorsFile: Sendable {
             let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(count * size)])
             try Self.read(descriptor, start + done * size, bytes, path)
             entry.type.convert(
-                UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: output[done..<(done + count)]))
+                UnsafeRawBufferPointer(bytes),
+                into: UnsafeMutableBufferPointer(rebasing: output[done..<(done + count)])
+            )
             done += count
         }
     }
 
     private static func read(
-        _ descriptor: Int32, _ offset: Int, _ buffer: UnsafeMutableRawBufferPointer, _ path: String
+        _ descriptor: Int32,
+        _ offset: Int,
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ path: String
     ) throws(ModelStateError) {
         var done = 0
         while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+            let count = pread(
+                descriptor,
+                buffer.baseAddress.map { $0 + done },
+                buffer.count - done,
+                off_t(offset + done)
+            )
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure("read", path) }
             guard count > 0 else { throw ModelStateError(.malformedFile, "\(path) was cut while it was read") }

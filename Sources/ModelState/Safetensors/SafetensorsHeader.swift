@@ -35,7 +35,8 @@ public struct SafetensorsHeader: Sendable, Equatable {
     /// Describes a file of 32-bit floats with the tensors of a layout, in its order.
     ///
     /// Roles other than `parameter` go into the metadata, where only this program looks for them.
-    /// - Throws: ``ModelStateError`` with code `invalidLayout` for a tensor with the name that the format keeps for itself.
+    /// - Throws: ``ModelStateError`` with code `invalidLayout` for a tensor with the name that the format keeps for
+    ///   itself.
     public init(layout: TensorLayout, metadata: [String: String] = [:]) throws(ModelStateError) {
         var entries: [Entry] = []
         entries.reserveCapacity(layout.tensors.count)

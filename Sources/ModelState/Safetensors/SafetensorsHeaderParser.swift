@@ -2,7 +2,8 @@
 
 /// Reads the small part of JSON that a safetensors header uses, in one pass over its bytes.
 ///
-/// A general JSON decoder accepts repeated keys, loses the order of tensors, and takes seconds for tens of thousands of them.
+/// A general JSON decoder accepts repeated keys, loses the order of tensors, and takes seconds for tens of thousands of
+/// them.
 struct SafetensorsHeaderParser {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
@@ -44,7 +45,10 @@ struct SafetensorsHeaderParser {
             case "dtype" where type == nil:
                 let text = try parser.string()
                 guard let known = SafetensorsElementType(rawValue: text) else {
-                    throw ModelStateError(.unsupportedType, "tensor '\(name)' has elements of an unknown type '\(text)'")
+                    throw ModelStateError(
+                        .unsupportedType,
+                        "tensor '\(name)' has elements of an unknown type '\(text)'"
+                    )
                 }
                 type = known
             case "shape" where shape == nil:
@@ -100,7 +104,9 @@ struct SafetensorsHeaderParser {
         var numbers: [Int] = []
         if accept(UInt8(ascii: "]")) { return numbers }
         repeat {
-            guard numbers.count < limit else { throw malformed("a list of more than \(limit) numbers at byte \(position)") }
+            guard numbers.count < limit else {
+                throw malformed("a list of more than \(limit) numbers at byte \(position)")
+            }
             numbers.append(try integer())
         } while accept(UInt8(ascii: ","))
         try expect(UInt8(ascii: "]"), "a comma or a closing bracket")
@@ -119,7 +125,9 @@ struct SafetensorsHeaderParser {
             position += 1
         }
         guard position > start else { throw unexpected("a number without sign, fraction or exponent") }
-        guard position - start == 1 || bytes[start] != 0x30 else { throw malformed("a number with leading zeros at byte \(start)") }
+        guard position - start == 1 || bytes[start] != 0x30 else {
+            throw malformed("a number with leading zeros at byte \(start)")
+        }
         return value
     }
 
@@ -134,7 +142,8 @@ struct SafetensorsHeaderParser {
             switch byte {
             case UInt8(ascii: "\""):
                 let whole = bytes[start..<(position - 1)]
-                let text = unescaped.map { String(validating: $0, as: UTF8.self) } ?? String(validating: whole, as: UTF8.self)
+                let text =
+                    unescaped.map { String(validating: $0, as: UTF8.self) } ?? String(validating: whole, as: UTF8.self)
                 guard let text else { throw malformed("the text at byte \(start) is not UTF-8") }
                 return text
             case UInt8(ascii: "\\"):
@@ -171,7 +180,9 @@ struct SafetensorsHeaderParser {
                 guard low & 0xfc00 == 0xdc00 else { throw malformed("half a surrogate pair at byte \(position)") }
                 code = 0x10000 + (code & 0x3ff) << 10 + (low & 0x3ff)
             }
-            guard let scalar = Unicode.Scalar(code) else { throw malformed("half a surrogate pair at byte \(position)") }
+            guard let scalar = Unicode.Scalar(code) else {
+                throw malformed("half a surrogate pair at byte \(position)")
+            }
             output += String(Character(scalar)).utf8
         default:
             throw malformed("an unknown escape at byte \(position - 1)")

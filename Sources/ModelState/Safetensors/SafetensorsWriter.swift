@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes a safetensors file of 32-bit floats from its beginning to its end, block by block, wherever `sink` puts the bytes.
+/// Writes a safetensors file of 32-bit floats from its beginning to its end, block by block, wherever `sink` puts the
+/// bytes.
 ///
-/// Small blocks are gathered in one buffer of 256 KiB; large blocks go to the sink as they are, without a copy. The bytes depend on the
-/// layout, the metadata and the elements only, not on how the elements were cut into blocks.
+/// Small blocks are gathered in one buffer of 256 KiB; large blocks go to the sink as they are, without a copy. The
+/// bytes depend on the layout, the metadata and the elements only, not on how the elements were cut into blocks.
 public final class SafetensorsWriter<Failure: Error> {
     /// Takes the file's next bytes.
     public typealias Sink = (UnsafeRawBufferPointer) throws(Failure) -> Void

@@ -9,8 +9,9 @@ public import Rounds
 ///     read into the slab:  | frame | frame | len | begin of a chunk |
 ///     next read:                           own buffer: | copied     | the socket reads here ...        |
 ///
-/// A quiet connection holds no buffer: an assembler then takes about 150 bytes. The methods have the shape of a receiver
-/// of the event loop; bytes from elsewhere (a secure channel, a simulated network) may be given to ``received(_:)`` too.
+/// A quiet connection holds no buffer: an assembler then takes about 150 bytes. The methods have the shape of a
+/// receiver of the event loop; bytes from elsewhere (a secure channel, a simulated network) may be given to
+/// ``received(_:)`` too.
 public final class FrameAssembler {
     /// Takes one frame.
     ///
@@ -59,8 +60,8 @@ public final class FrameAssembler {
 
     /// Takes bytes that have arrived: a prefix of the memory returned last, or bytes that lie elsewhere.
     ///
-    /// - Throws: ``WireError`` with code `limitExceeded` for a frame past ``frameLimit`` (before memory is taken for it),
-    ///   `malformed` for an empty frame, and what the delivery throws. After an error it throws the same one for ever.
+    /// - Throws: ``WireError`` with code `limitExceeded` for a frame past ``frameLimit`` (before memory is taken for
+    ///   it), `malformed` for an empty frame, and what the delivery throws. After an error it throws the same for ever.
     public func received(_ bytes: UnsafeRawBufferPointer) throws(WireError) {
         if let failure { throw failure }
         do {

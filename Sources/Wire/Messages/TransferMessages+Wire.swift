@@ -42,6 +42,10 @@ extension BlobChunk {
 extension UpdateOffer {
     init(reading message: Tributary__V1__UpdateOffer) throws(WireError) {
         let limit = WireLimits.reportedCount
+        var base: BlobDigest?
+        if message.base_digest.len > 0 {
+            base = try FieldReader.digest(message.base_digest, "offer.base_digest")
+        }
         self.init(
             key: try UpdateKey(reading: message.key),
             digest: try FieldReader.digest(message.digest, "offer.digest"),
@@ -54,7 +58,8 @@ extension UpdateOffer {
             trainingTime: try FieldReader.duration(
                 message.training_time_microseconds,
                 "offer.training_time_microseconds"
-            )
+            ),
+            base: base
         )
     }
 
@@ -70,6 +75,7 @@ extension UpdateOffer {
         message.pointee.trained_samples = try FieldReader.count(trainedSamples, "offer.trained_samples", limit: limit)
         message.pointee.loss = loss
         message.pointee.training_time_microseconds = writer.microseconds(trainingTime)
+        if let base { message.pointee.base_digest = try writer.digest(base) }
         return message
     }
 }

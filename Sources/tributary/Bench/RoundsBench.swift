@@ -16,9 +16,10 @@ extension BenchCommand {
 
         func run() async throws {
             try await Failure.reporting {
-                let copy = Baseline.memoryCopy()
                 let result = try await NoTrainingRun(
                     elements: max(1, Int(kilobytes * 1e3 / 4)), agents: agents, rounds: rounds).run()
+                // After the run: a process's peak counts what its parent held when it was started.
+                let copy = Baseline.memoryCopy()
                 let record = Record(
                     kilobytes: kilobytes, agents: agents, rounds: rounds,
                     medianMilliseconds: 1e3 * Statistics.quantile(result.steady, 0.5),

@@ -23,10 +23,11 @@ extension BenchCommand {
 
         func run() async throws {
             try await Failure.reporting {
-                let copy = Baseline.memoryCopy()
-                let plain = try Baseline.plainTCP()
                 let run = try await NoTrainingRun(
                     elements: max(1, Int(megabytes * 1e6 / 4)), agents: agents, rounds: rounds).run()
+                // After the run: a process's peak counts what its parent held when it was started.
+                let copy = Baseline.memoryCopy()
+                let plain = try Baseline.plainTCP()
                 let moved = megabytes * 1e6 * Double(2 * agents)
                 let median = Statistics.quantile(run.steady, 0.5)
                 let record = Record(

@@ -77,6 +77,7 @@ struct AgentCommand: AsyncParsableCommand {
             resources: ["samples": Double(dataset.train?.count ?? 0)], software: "tributary/\(Tributary.version)",
             patience: patience == .zero ? nil : patience)
         let logger = logging.logger(id)
+        Console.ignoreClosedPipes()
         let loop = EventLoop(name: "agent")
         try loop.start()
         let daemon = AgentDaemon(

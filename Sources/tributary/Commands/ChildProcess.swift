@@ -5,7 +5,7 @@ import Glibc
 /// A process of this same program, started for a demo or a benchmark and ended with it.
 final class ChildProcess {
     let identifier: pid_t
-    private let output: Int32?
+    private var output: Int32?
     private var pending: [UInt8] = []
     private var usage = rusage()
     private var isReaped = false
@@ -62,6 +62,12 @@ final class ChildProcess {
             guard count > 0 else { return nil }
             pending.append(contentsOf: buffer[..<count])
         }
+    }
+
+    /// Reads no more of its standard output.
+    func closeOutput() {
+        if let output { close(output) }
+        output = nil
     }
 
     /// Asks it to stop and waits for its end.

@@ -49,12 +49,14 @@ struct CoordinatorCommand: AsyncParsableCommand {
             let logger = logging.logger("coordinator")
             let loop = EventLoop(name: "coordinator")
             try loop.start()
-            let json = json
+            Console.ignoreClosedPipes()
+            FileLimit.raise()
+            let events = json ? EventWriter() : nil
             let daemon = try CoordinatorDaemon(options: options, loop: loop, logger: logger) { event in
-                if json, let line = try? Format.json(EventRecord(event)) { Console.print(line) }
+                if let events, let line = try? Format.json(EventRecord(event)) { events.write(line) }
             }
             let address = try await daemon.start()
-            if json { Console.print(try Format.json(["listen": "\(address)"])) }
+            events?.write(try Format.json(["listen": "\(address)"]))
             await StopSignal.wait(on: loop)
             logger.info("stopping")
             await daemon.stop()

@@ -35,6 +35,7 @@ final class LocalFederation {
             throw Failure(.software, "the coordinator did not start: \(log.split(separator: "\n").last ?? "")")
         }
         endpoint = try TCPEndpoint(address.listen)
+        coordinator.closeOutput()
     }
 
     private static func temporaryDirectory() throws -> String {

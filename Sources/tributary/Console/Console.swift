@@ -7,6 +7,9 @@ enum Console {
     /// Whether a person looks at standard error.
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Lets writes to a pipe that nobody reads any more fail instead of ending the process.
+    static func ignoreClosedPipes() { signal(SIGPIPE, SIG_IGN) }
+
     /// Writes a line to standard output.
     static func print(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Randomness
+import Rounds
+
+/// Makes random facts that can follow one another, as jobs journal them, and tells what they come to.
+struct LedgerFacts {
+    private var generator: SeededGenerator
+    private(set) var jobs: [JobID: RecoveredJob] = [:]
+    private let agents = (1...7).map { AgentID(number: $0, of: 7) }
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: Seed(seed))
+    }
+
+    /// What a recovery must give after all facts so far.
+    var expected: [RecoveredJob] { Self.normalized(jobs) }
+
+    static func normalized(_ jobs: [JobID: RecoveredJob]) -> [RecoveredJob] {
+        jobs.values.sorted { $0.job < $1.job }.map { job in
+            var job = job
+            // Accepted updates may come in any order; the ledger gives that of the agents.
+            job.open?.accepted.sort { $0.key < $1.key }
+            return job
+        }
+    }
+
+    static func apply(_ entries: [JournalEntry], to jobs: inout [JobID: RecoveredJob]) {
+        for entry in entries {
+            if case .submitted(let job, let specification) = entry {
+                jobs[job] = RecoveredJob(job: job, specification: specification)
+            }
+            jobs[entry.job]?.apply(entry)
+        }
+    }
+
+    /// The next few facts, not yet taken into account.
+    mutating func next() -> [JournalEntry] {
+        guard let job = jobs.keys.sorted().randomElement(using: &generator), generator.below(12) > 0,
+            let state = jobs[job]
+        else {
+            var specification = JobSpecification(name: "jöb '\(jobs.count)'", seed: .max - generator.next() % 9)
+            specification.training.settings = ["mu": 0.1 + generator.uniform()]
+            return [.submitted(JobID(UInt64(jobs.count + 1)), specification)]
+        }
+        switch generator.below(10) {
+        case 0:
+            return [.phase(job, JobPhase.allCases[generator.below(6)], message: "it's \u{1F600} \(generator.below(9))")]
+        case 1:
+            let rounds = UInt32(state.committed.count)
+            let round = max(rounds, state.evaluation?.round.value ?? 0)
+            let summary = EvaluationSummary(sampleCount: generator.next(), correctCount: 7, lossSum: generator.normal())
+            return [.evaluated(job, RoundNumber(round), summary)]
+        default: break
+        }
+        guard let open = state.open else {
+            let round = RoundNumber(UInt32(state.committed.count)).next
+            return [
+                .roundStarted(
+                    job,
+                    round,
+                    attempt: state.abandonedAttempts + 1,
+                    cohort: Array(agents.prefix(1 + generator.below(7)))
+                )
+            ]
+        }
+        return inRound(job, open)
+    }
+
+    private mutating func inRound(_ job: JobID, _ open: RecoveredJob.OpenRound) -> [JournalEntry] {
+        func key(_ agent: AgentID) -> UpdateKey {
+            UpdateKey(job: job, round: open.round, attempt: open.attempt, agent: agent)
+        }
+        let who = open.cohort[generator.below(open.cohort.count)]
+        switch generator.below(12) {
+        case 0: return [.roundAbandoned(job, open.round, attempt: open.attempt)]
+        case 1...2:
+            let digest = BlobDigest(high: generator.next(), low: generator.next())
+            return [
+                .roundCommitted(
+                    job,
+                    CommittedRound(
+                        round: open.round,
+                        modelDigest: digest,
+                        updates: open.accepted,
+                        elapsed: .nanoseconds(generator.below(1 << 40))
+                    )
+                )
+            ]
+        case 3...4:
+            let reason = ReasonCode.allCases[generator.below(ReasonCode.allCases.count)]
+            let late = UpdateKey(job: job, round: RoundNumber(99), attempt: 1, agent: who)
+            return [.refused(generator.below(4) == 0 ? late : key(who), reason)]
+        default:
+            return (0...generator.below(2)).map { _ in
+                let agent = open.cohort[generator.below(open.cohort.count)]
+                return .accepted(
+                    AcceptedUpdate(
+                        key: key(agent),
+                        digest: BlobDigest(high: generator.next(), low: generator.next()),
+                        byteCount: generator.below(1 << 40),
+                        weight: generator.uniform() * 1e3,
+                        steps: generator.next(),
+                        trainedSamples: generator.next() >> 20,
+                        loss: generator.normal(),
+                        trainingTime: .nanoseconds(generator.below(1 << 50)),
+                        norm: generator.uniform()
+                    )
+                )
+            }
+        }
+    }
+
+    mutating func take(_ entries: [JournalEntry]) {
+        Self.apply(entries, to: &jobs)
+    }
+}
+
+extension JournalEntry {
+    var job: JobID {
+        switch self {
+        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _),
+            .roundAbandoned(let job, _, _),
+            .roundCommitted(let job, _), .evaluated(let job, _, _):
+            job
+        case .accepted(let update): update.key.job
+        case .refused(let key, _): key.job
+        }
+    }
+}
