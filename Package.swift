@@ -90,7 +90,23 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
+        tests("TidyTests", []),
+        tests(
+            "AggregationTests", ["Aggregation", "CKernels", "ModelState", "Randomness", "UpdateCoding"],
+            exclude: ["Oracles", "Fixtures"]),
+        tests("ModelStateTests", ["ModelState"]),
+        tests("RoundsTests", ["ModelState", "Randomness", "Rounds"]),
+        tests("DigestTests", ["Digest", "Rounds"]),
+        tests("WireTests", ["ModelState", "Randomness", "Rounds", "Wire"]),
         tests("EventLoopTests", ["CLibuv", "EventLoop"]),
+        tests("LedgerTests", ["Digest", "Ledger", "ModelState", "Randomness", "Rounds", "UpdateCoding", grdb]),
+        tests(
+            "LearningTests", ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds"],
+            exclude: ["Oracles"]),
+        tests(
+            "SimulationTests",
+            ["Aggregation", "Learning", "ModelState", "Randomness", "Rounds", "Simulation", "UpdateCoding"]),
+        tests("IntegrationTests", ["Rounds", "tributary"]),
     ],
     swiftLanguageModes: [.v6]
 )

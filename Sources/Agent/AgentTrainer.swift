@@ -15,7 +15,7 @@ import UpdateCoding
 ///
 /// Models are stored on the loop as they arrive; everything else happens on the training thread, one thing at a time.
 public final class AgentTrainer: @unchecked Sendable {
-    // Sendable: `incoming` belongs to the loop, `trainer`, `model` and `spares` to the serial queue, `aborted` is behind a lock.
+    // Sendable: `incoming` belongs to the loop, `trainer`, `model` and `spares` to the serial queue, the rest has locks.
 
     /// What training gave.
     public enum Result: Sendable {
@@ -41,6 +41,7 @@ public final class AgentTrainer: @unchecked Sendable {
     private var model: (digest: BlobDigest, vector: ParameterVector)?
     private var trainer: LocalTrainer?
     private var spares = VectorPool()
+    private let spareModel = SpareModel()
     private let aborted = KeyFlags()
     private static let progressInterval: Duration = .seconds(1)
 
@@ -54,7 +55,7 @@ public final class AgentTrainer: @unchecked Sendable {
     /// Keeps a piece of a model that is being loaded; called on the loop.
     func store(_ slice: ByteSlice, at offset: Int, of reference: ModelReference) {
         if incoming?.reference.digest != reference.digest {
-            incoming = IncomingModel(reference: reference)
+            incoming = IncomingModel(reference: reference, memory: spareModel)
         }
         incoming?.store(slice, at: offset)
     }
@@ -66,8 +67,8 @@ public final class AgentTrainer: @unchecked Sendable {
         guard let loaded = incoming, loaded.reference.digest == reference.digest else { return completion(false) }
         incoming = nil
         queue.async { [self] in
-            model = nil
             guard let vector = loaded.decode(layout: layout) else { return completion(false) }
+            if let replaced = model?.vector { spareModel.give(replaced) }
             model = (reference.digest, vector)
             completion(true)
         }
@@ -135,7 +136,7 @@ public final class AgentTrainer: @unchecked Sendable {
             key: task.key, digest: coded.digest, byteCount: coded.bytes.count, codec: task.codec,
             weight: Double(max(outcome.sampleCount, 1)), steps: UInt64(outcome.steps),
             trainedSamples: UInt64(trainedSamples), loss: outcome.meanLoss ?? 0, trainingTime: trainingTime, base: task.base.digest)
-        try outbox.store(offer, bytes: coded.bytes.bytes)
+        try outbox.store(offer, sharing: coded.bytes)
         spares.lend(delta, to: task.key)
         return offer
     }

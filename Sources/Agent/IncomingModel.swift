@@ -16,10 +16,10 @@ final class IncomingModel: @unchecked Sendable {
     private var elements: ParameterVector
     private var isDense: Bool { reference.codec == "fp32" }
 
-    init(reference: ModelReference) {
+    init(reference: ModelReference, memory: SpareModel) {
         self.reference = reference
         // Whole floats; the last may be partly filled by other codecs.
-        elements = ParameterVector(zeros: (reference.byteCount + 3) / 4)
+        elements = memory.take(count: (reference.byteCount + 3) / 4)
     }
 
     func store(_ slice: ByteSlice, at offset: Int) {

@@ -12,6 +12,10 @@ public struct AggregationError: Error, Sendable, CustomStringConvertible {
             case invalidParameter
             case notFinite
             case unknownRule
+            case unknownSetting
+            case tooManyUpdates
+            case missingMetadata
+            case invalidState
         }
         private let name: Name
 
@@ -29,6 +33,14 @@ public struct AggregationError: Error, Sendable, CustomStringConvertible {
         public static let notFinite = Code(name: .notFinite)
         /// No rule has this name.
         public static let unknownRule = Code(name: .unknownRule)
+        /// The rule has no setting of this name.
+        public static let unknownSetting = Code(name: .unknownSetting)
+        /// More updates, or more subsets of them, than the rule can handle in reasonable time and memory.
+        public static let tooManyUpdates = Code(name: .tooManyUpdates)
+        /// The rule needs a quantity that an update does not carry (its local steps, its loss).
+        public static let missingMetadata = Code(name: .missingMetadata)
+        /// A journaled state that does not fit the model or the rule.
+        public static let invalidState = Code(name: .invalidState)
 
         /// The code's stable name.
         public var description: String { name.rawValue }

@@ -6,7 +6,12 @@
 // bits everywhere.
 #pragma STDC FP_CONTRACT OFF
 
-#if defined(__x86_64__)
+#if !defined(__has_feature)
+#define __has_feature(name) 0
+#endif
+
+// The thread sanitizer cannot run the functions that choose a clone: they run before it is ready.
+#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
 #define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define CLONES

@@ -34,7 +34,14 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
         for (int t = 0; t < 16; t++) a[t] = next[t];         \
     }
 
-#if defined(__x86_64__)
+// The resolvers of clones run before the thread sanitizer is ready, and would crash the program at its start.
+#if !defined(__has_feature)
+#define __has_feature(name) 0
+#endif
+
+#if defined(__x86_64__) && __has_feature(thread_sanitizer)
+#define CLONES
+#elif defined(__x86_64__)
 #define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 
 #define NAME(x) avx512_##x

@@ -93,7 +93,7 @@ public actor CoordinatorDaemon {
         for job in recovered { specifications[job.job] = job.specification }
         core = CoordinatorCore(
             configuration: options.configuration, recovering: recovered, at: .start,
-            validate: { JobRecipe.objection(to: $0) })
+            validate: { JobValidation.objection(to: $0) })
         if !recovered.isEmpty {
             let open = recovered.filter { !$0.phase.isOver }
             logger.info("took up \(recovered.count) jobs from \(options.stateDirectory), \(open.count) of them not over")

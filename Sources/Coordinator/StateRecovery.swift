@@ -22,6 +22,7 @@ struct StateRecovery {
         if ledger.isFirstOpenSinceBoot {
             for job in jobs where !job.phase.isOver { try repair(job) }
             jobs = try ledger.recover()
+            try ledger.confirmIntact()
             try ledger.synchronize()
         }
         let open = jobs.filter { !$0.phase.isOver }

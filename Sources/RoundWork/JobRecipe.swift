@@ -29,16 +29,6 @@ public struct JobRecipe: Sendable {
         downlink = try CodecRegistry.codec(specification.codec.downlink)
     }
 
-    /// Why a specification cannot be run, or nil.
-    public static func objection(to specification: JobSpecification) -> String? {
-        do {
-            _ = try JobRecipe(specification)
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
     /// The sizes that a coded update can have.
     package var updateBytes: ClosedRange<Int> {
         if let exact = uplink.encodedByteCount(layout: architecture.layout) { return exact...exact }

@@ -2,8 +2,8 @@
 
 /// The protocol's limits. What is past a limit is refused before anything is allocated for it.
 public enum Limits {
-    /// The longest frame, in bytes after its length word: a chunk of data and its header.
-    public static let frameBytes = chunkBytes + 4_096 + controlBytes
+    /// The longest frame, in bytes after its length word; a chunk and its header are shorter than the longest control message.
+    public static let frameBytes = controlBytes
     /// The most data in one chunk.
     public static let chunkBytes = 1 << 20
     /// The most bytes of a message that is not a chunk (a task names every tensor of its model).

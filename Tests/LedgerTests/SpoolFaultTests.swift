@@ -15,12 +15,13 @@ import Testing
         let runs = try FaultPlan.exhaust { plan, what in
             let folder = try TemporaryFolder()
             var acknowledged: [UpdateKey: Int] = [:]
+            var attempted: [UpdateKey: Int] = [:]
             var wasReplaced = false
             let updates = (1...4 as ClosedRange<UInt64>).map {
                 offer("a\($0 % 3)", round: 1, seed: $0, count: Self.size)
             }
             if let state = try? StateFolder(path: folder.path, files: plan.files()), let spool = try? Spool(in: state) {
-                play(spool, updates, &acknowledged)
+                play(spool, updates, &acknowledged, &attempted)
                 wasReplaced = true
             }
             let spool = try Spool(in: StateFolder(path: folder.path))
@@ -30,6 +31,7 @@ import Testing
                 guard spool.keys.contains(update.key), index > 0 || !wasReplaced else { continue }
                 let held = try spool.open(update)
                 #expect(held >= acknowledged[update.key] ?? 0, "\(what), \(update.key)")
+                #expect(held <= attempted[update.key] ?? Self.size, "\(what), \(update.key)")
                 if held > 0 {
                     let bytes = pattern(seed, Self.size)
                     let path = folder.path + "/spool/" + UpdateFileName.name(update.key)
@@ -55,7 +57,12 @@ import Testing
 
     /// Uploads in pieces, continues, discards and recycles; a step that fails is skipped, as the coordinator goes on
     /// with others.
-    private func play(_ spool: Spool, _ updates: [UpdateOffer], _ acknowledged: inout [UpdateKey: Int]) {
+    private func play(
+        _ spool: Spool,
+        _ updates: [UpdateOffer],
+        _ acknowledged: inout [UpdateKey: Int],
+        _ attempted: inout [UpdateKey: Int]
+    ) {
         for (index, update) in updates.enumerated() {
             // Another digest under a key ends what was held under it, even if it cannot be begun.
             if index == 3 { acknowledged[update.key] = nil }
@@ -77,7 +84,14 @@ import Testing
                 held = end
                 acknowledged[update.key] = held
             }
-            if index == 1, (try? spool.discard(update.key)) != nil { acknowledged[update.key] = nil }
+            if index == 1, (try? spool.discard(update.key)) != nil {
+                acknowledged[update.key] = nil
+                // The same update again, as after damage on the way: what was held before must not come back.
+                attempted[update.key] = 0
+                guard (try? spool.open(update)) == 0 else { continue }
+                attempted[update.key] = 100
+                try? Array(bytes[..<100]).withUnsafeBytes { try spool.append(update.key, offset: 0, $0) }
+            }
         }
     }
 }

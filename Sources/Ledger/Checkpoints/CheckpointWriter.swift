@@ -69,6 +69,7 @@ public final class CheckpointWriter {
         precondition(!isFinished, "the checkpoint is finished")
         try writer.finish()
         // A recycled file may have been longer.
+        try target.folder.files.resize(target.claim.descriptor, to: target.offset, target.claim.path)
         try target.folder.publish(target.claim, as: name)
         isFinished = true
         close(target.claim.descriptor)

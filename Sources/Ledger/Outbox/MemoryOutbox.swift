@@ -9,21 +9,19 @@ public final class MemoryOutbox: UpdateOutbox {
         var byKey: [UpdateKey: (offer: UpdateOffer, bytes: Bytes)] = [:]
     }
 
-    private final class Bytes: OutboxReader, @unchecked Sendable {
-        // Safe: written before anybody else sees it.
-        let memory: UnsafeMutableRawBufferPointer
+    private final class Bytes: OutboxReader {
+        private let content: ByteSlice
 
-        init(_ count: Int) {
-            memory = .allocate(byteCount: count, alignment: 64)
+        init(_ content: ByteSlice) {
+            self.content = content
         }
 
-        deinit { memory.deallocate() }
-
-        var byteCount: Int { memory.count }
+        var byteCount: Int { content.count }
 
         func slice(offset: Int, count: Int) -> ByteSlice {
             precondition(offset >= 0 && count >= 0 && offset <= byteCount - count, "a piece outside the update")
-            return ByteSlice(UnsafeRawBufferPointer(rebasing: memory[offset..<(offset + count)]), owner: self)
+            let piece = UnsafeRawBufferPointer(rebasing: content.bytes[offset..<(offset + count)])
+            return ByteSlice(piece, owner: content.owner)
         }
     }
 
@@ -35,17 +33,21 @@ public final class MemoryOutbox: UpdateOutbox {
 
     /// Stores an update, in place of one with the same key; see ``UpdateOutbox/store(_:write:)``.
     public func store(_ offer: UpdateOffer, write: (Append) throws(LedgerError) -> Void) throws(LedgerError) {
-        let bytes = Bytes(offer.byteCount)
-        var filled = 0
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(offer.byteCount)
         try write { (piece) throws(LedgerError) in
-            guard piece.count <= bytes.byteCount - filled else {
-                throw LedgerError.wrongLength(offer, filled + piece.count)
+            guard piece.count <= offer.byteCount - bytes.count else {
+                throw LedgerError.wrongLength(offer, bytes.count + piece.count)
             }
-            UnsafeMutableRawBufferPointer(rebasing: bytes.memory[filled...]).copyMemory(from: piece)
-            filled += piece.count
+            bytes.append(contentsOf: piece)
         }
-        guard filled == offer.byteCount else { throw LedgerError.wrongLength(offer, filled) }
-        lock.withLock { entries.byKey[offer.key] = (offer, bytes) }
+        try store(offer, sharing: ByteSlice(copying: bytes))
+    }
+
+    /// Stores an update without copying its bytes.
+    public func store(_ offer: UpdateOffer, sharing bytes: ByteSlice) throws(LedgerError) {
+        guard bytes.count == offer.byteCount else { throw LedgerError.wrongLength(offer, bytes.count) }
+        lock.withLock { entries.byKey[offer.key] = (offer, Bytes(bytes)) }
     }
 
     /// The stored updates, in the order of their keys.

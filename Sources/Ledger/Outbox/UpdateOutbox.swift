@@ -20,6 +20,11 @@ public protocol UpdateOutbox: AnyObject, Sendable {
     ///   place, without the promise.
     func store(_ offer: UpdateOffer, write: (Append) throws(LedgerError) -> Void) throws(LedgerError)
 
+    /// Stores an update whose bytes are in memory that stays what it is as long as its owner is held.
+    ///
+    /// - Throws: ``LedgerError`` as ``store(_:write:)``.
+    func store(_ offer: UpdateOffer, sharing bytes: ByteSlice) throws(LedgerError)
+
     /// The stored updates, in the order of their keys.
     func list() -> [UpdateOffer]
 
@@ -35,6 +40,14 @@ public protocol UpdateOutbox: AnyObject, Sendable {
 }
 
 extension UpdateOutbox {
+    /// Stores a copy of an update whose bytes are in memory.
+    ///
+    /// - Throws: ``LedgerError`` as ``store(_:write:)``.
+    public func store(_ offer: UpdateOffer, sharing bytes: ByteSlice) throws(LedgerError) {
+        try store(offer, bytes: bytes.bytes)
+        withExtendedLifetime(bytes) {}
+    }
+
     /// Stores an update whose bytes are in memory.
     ///
     /// - Throws: ``LedgerError`` as ``store(_:write:)``.

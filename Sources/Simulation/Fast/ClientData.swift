@@ -29,6 +29,13 @@ public struct ClientData: Sendable {
             naturalClients: train.clients)
     }
 
+    /// The samples that a client evaluates on: its share of the test part, every n-th sample.
+    func testSamples(of client: Int, among clients: Int) -> Samples? {
+        guard let test else { return nil }
+        let positions = stride(from: client, to: test.count, by: clients).map { UInt32($0) }
+        return Samples(test, indices: positions[...])
+    }
+
     /// The samples of a client, from 0.
     func samples(of client: Int) -> Samples {
         Samples(train, indices: partition[client])

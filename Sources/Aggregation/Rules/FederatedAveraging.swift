@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The mean of the updates, each weighted by its number of samples (FedAvg; McMahan and others 2017, algorithm 1).
+///
+///     aggregate = sum_i (n_i / sum_j n_j) * delta_i
+///
+/// One fused pass: each update is decoded block by block and accumulated in double precision. Memory is one block for
+/// the sum and one for decoding, plus what the decoders hold.
+public struct FederatedAveraging: ComposableRule {
+    /// `fedavg`.
+    public var name: String { "fedavg" }
+    /// How the rule uses the machine.
+    public var engine: AggregationEngine
+
+    /// Creates the rule.
+    public init(engine: AggregationEngine = AggregationEngine()) {
+        self.engine = engine
+    }
+
+    /// Combines the updates; see ``AggregationRule/aggregate(_:state:sink:)``.
+    public func aggregate(_ input: PreparedUpdates, state: inout AggregationState, sink: AggregateSink) throws {
+        try CombinationPass(input.updates, coefficients: input.unmixed(input.weights), rule: name)
+            .run(engine: engine, sink: sink)
+    }
+}

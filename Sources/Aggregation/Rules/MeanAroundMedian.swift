@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The mean of each coordinate's `n - faulty` values that are nearest to its median (Meamed; Xie and others 2018).
+///
+/// Of two equally near values the smaller is kept. Weights do not count. Needs more than `2 * faulty` updates.
+public struct MeanAroundMedian: ComposableRule {
+    /// `meamed`.
+    public var name: String { "meamed" }
+    /// The values dropped: f.
+    public let faulty: Int
+    /// How the rule uses the machine.
+    public var engine: AggregationEngine
+
+    /// Creates the rule.
+    public init(faulty: Int, engine: AggregationEngine = AggregationEngine()) {
+        self.faulty = faulty
+        self.engine = engine
+    }
+
+    /// Combines the updates; see ``AggregationRule/aggregate(_:state:sink:)``.
+    public func aggregate(_ input: PreparedUpdates, state: inout AggregationState, sink: AggregateSink) throws {
+        try FaultTolerance.check(rule: name, faulty: faulty, count: input.count)
+        try CoordinatePass(updates: input.updates, mixing: input.mixing, rule: name, engine: engine)
+            .run(.aroundMedian(keep: input.count - faulty), sink: sink)
+    }
+}
