@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure modules: values and decisions, no C but the kernels.
@@ -42,6 +43,7 @@ let package = Package(
         module("Randomness"),
         module("ModelState", ["CKernels"]),
         module("UpdateCoding", ["CKernels", "ModelState", "Randomness"]),
+        module("LosslessCoding", ["CZstd", "ModelState", "Randomness", "UpdateCoding"]),
         module("Aggregation", ["CKernels", "ModelState", "Randomness", "UpdateCoding"]),
         module("Selection", ["Randomness"]),
         module("Rounds", ["ModelState", "Randomness", "Selection"]),
@@ -57,7 +59,9 @@ let package = Package(
         // Training, and the heavy work of a round, the same in every shell.
         module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"]),
         module(
-            "RoundWork", ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]),
+            "RoundWork",
+            ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]
+        ),
 
         // The shells.
         module(
@@ -65,48 +69,60 @@ let package = Package(
             [
                 "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
                 "RoundWork", "Rounds", "UpdateCoding", "Wire", logging,
-            ]),
+            ]
+        ),
         module(
             "Agent",
             [
                 "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness", "RoundWork",
                 "Rounds", "UpdateCoding", "Wire", logging,
-            ]),
+            ]
+        ),
         module(
             "Simulation",
             [
                 "Aggregation", "Digest", "EventLoop", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds",
                 "UpdateCoding", "Wire",
-            ]),
+            ]
+        ),
         module("Operations", ["EventLoop", "Messaging", "Rounds", "Wire"]),
         .executableTarget(
             name: "tributary",
             dependencies: [
-                "Agent", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Operations",
+                "Agent", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState",
+                "Operations",
                 "Randomness", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
 
         // Tests.
         tests("TidyTests", []),
         tests(
-            "AggregationTests", ["Aggregation", "CKernels", "ModelState", "Randomness", "UpdateCoding"],
-            exclude: ["Oracles", "Fixtures"]),
-        tests("ModelStateTests", ["ModelState"]),
+            "AggregationTests",
+            ["Aggregation", "CKernels", "ModelState", "Randomness", "UpdateCoding"],
+            exclude: ["Oracles", "Fixtures"]
+        ),
+        tests("UpdateCodingTests", ["CKernels", "ModelState", "Randomness", "UpdateCoding"]),
+        tests("LosslessCodingTests", ["LosslessCoding", "ModelState", "Randomness", "UpdateCoding"]),
+        tests("ModelStateTests", ["ModelState", "Randomness"]),
         tests("RoundsTests", ["ModelState", "Randomness", "Rounds"]),
         tests("DigestTests", ["Digest", "Rounds"]),
         tests("WireTests", ["ModelState", "Randomness", "Rounds", "Wire"]),
         tests("EventLoopTests", ["CLibuv", "EventLoop"]),
         tests("LedgerTests", ["Digest", "Ledger", "ModelState", "Randomness", "Rounds", "UpdateCoding", grdb]),
         tests(
-            "LearningTests", ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds"],
-            exclude: ["Oracles"]),
+            "LearningTests",
+            ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds"],
+            exclude: ["Oracles"]
+        ),
         tests(
             "SimulationTests",
-            ["Aggregation", "Learning", "ModelState", "Randomness", "Rounds", "Simulation", "UpdateCoding"]),
-        tests("IntegrationTests", ["Rounds", "tributary"]),
+            ["Aggregation", "Learning", "ModelState", "Randomness", "Rounds", "Simulation", "UpdateCoding"]
+        ),
+        // tests("IntegrationTests", ["tributary"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-packages=(libuv1-dev libprotobuf-c-dev libxxhash-dev zlib1g-dev libsqlite3-dev pkg-config)
+packages=(libuv1-dev libprotobuf-c-dev libxxhash-dev zlib1g-dev libzstd-dev libsqlite3-dev pkg-config)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -45,8 +45,13 @@ public actor AgentDaemon {
     ///   - seed: the randomness of pauses between attempts to connect.
     ///   - logger: takes the log.
     public init(
-        endpoint: TCPEndpoint, configuration: AgentConfiguration, trainer: AgentTrainer, outbox: any UpdateOutbox,
-        loop: EventLoop, seed: Seed, logger: Logger
+        endpoint: TCPEndpoint,
+        configuration: AgentConfiguration,
+        trainer: AgentTrainer,
+        outbox: any UpdateOutbox,
+        loop: EventLoop,
+        seed: Seed,
+        logger: Logger
     ) {
         self.endpoint = endpoint
         self.trainer = trainer
@@ -161,7 +166,9 @@ public actor AgentDaemon {
                     received: { if number == self.connectionNumber { self.received($0) } },
                     malformed: { if number == self.connectionNumber { self.feed(.malformed($0.reason, $0.message)) } },
                     transferFailed: { self.logger.error("an update cannot be read from the outbox: \($0)") },
-                    closed: { if number == self.connectionNumber { self.closed($0) } }))
+                    closed: { if number == self.connectionNumber { self.closed($0) } }
+                )
+            )
             feed(.connected)
         }
     }
@@ -188,14 +195,17 @@ public actor AgentDaemon {
     private func train(_ task: TrainTask) {
         logger.debug("trains \(task.key)")
         trainer.train(
-            task, outbox: outbox, onProgress: { self.deliver(.progressed(task.key, steps: $0, totalSteps: $1)) },
+            task,
+            outbox: outbox,
+            onProgress: { self.deliver(.progressed(task.key, steps: $0, totalSteps: $1)) },
             completion: { result in
                 switch result {
                 case .trained(let offer): self.deliver(.trained(offer))
                 case .failed(let reason, let message): self.deliver(.trainingFailed(task.key, reason, message))
                 case .aborted: break
                 }
-            })
+            }
+        )
     }
 
     private func evaluate(_ task: EvaluateTask) {

@@ -6,8 +6,8 @@ public import Learning
 import Ledger
 import ModelState
 import Randomness
-public import Rounds
 import RoundWork
+public import Rounds
 import Synchronization
 import UpdateCoding
 
@@ -62,7 +62,9 @@ public final class AgentTrainer: @unchecked Sendable {
 
     /// Checks and decodes the loaded model; called on the loop, completes on the training thread.
     func check(
-        _ reference: ModelReference, _ layout: TensorLayout, completion: @escaping @Sendable (Bool) -> Void
+        _ reference: ModelReference,
+        _ layout: TensorLayout,
+        completion: @escaping @Sendable (Bool) -> Void
     ) {
         guard let loaded = incoming, loaded.reference.digest == reference.digest else { return completion(false) }
         incoming = nil
@@ -78,7 +80,9 @@ public final class AgentTrainer: @unchecked Sendable {
 
     /// Trains, codes and stores an update; completes on the training thread.
     func train(
-        _ task: TrainTask, outbox: any UpdateOutbox, onProgress: @escaping @Sendable (UInt64, UInt64) -> Void,
+        _ task: TrainTask,
+        outbox: any UpdateOutbox,
+        onProgress: @escaping @Sendable (UInt64, UInt64) -> Void,
         completion: @escaping @Sendable (Result) -> Void
     ) {
         queue.async { [self] in
@@ -104,7 +108,9 @@ public final class AgentTrainer: @unchecked Sendable {
     private struct Aborted: Error {}
 
     private func run(
-        _ task: TrainTask, _ outbox: any UpdateOutbox, _ onProgress: (UInt64, UInt64) -> Void
+        _ task: TrainTask,
+        _ outbox: any UpdateOutbox,
+        _ onProgress: (UInt64, UInt64) -> Void
     ) throws -> UpdateOffer {
         let clock = ContinuousClock()
         let begin = clock.now
@@ -117,7 +123,10 @@ public final class AgentTrainer: @unchecked Sendable {
         var trainedSamples = 0
         let outcome = try delta.withMutableElements { elements in
             try trainer.train(
-                parameters: parameters, samples: samples, specification: task.training, seed: Seed(task.seed),
+                parameters: parameters,
+                samples: samples,
+                specification: task.training,
+                seed: Seed(task.seed),
                 into: elements
             ) { progress in
                 trainedSamples = progress.samplesSeen
@@ -131,11 +140,23 @@ public final class AgentTrainer: @unchecked Sendable {
         guard !outcome.wasStopped else { throw Aborted() }
         let trainingTime = clock.now - begin
         let coded = try CodedUpdate(
-            delta, codec: codec, layout: task.layout, seed: Seed(task.seed).deriving("code"))
+            delta,
+            codec: codec,
+            layout: task.layout,
+            seed: Seed(task.seed).deriving("code")
+        )
         let offer = UpdateOffer(
-            key: task.key, digest: coded.digest, byteCount: coded.bytes.count, codec: task.codec,
-            weight: Double(max(outcome.sampleCount, 1)), steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples), loss: outcome.meanLoss ?? 0, trainingTime: trainingTime, base: task.base.digest)
+            key: task.key,
+            digest: coded.digest,
+            byteCount: coded.bytes.count,
+            codec: task.codec,
+            weight: Double(max(outcome.sampleCount, 1)),
+            steps: UInt64(outcome.steps),
+            trainedSamples: UInt64(trainedSamples),
+            loss: outcome.meanLoss ?? 0,
+            trainingTime: trainingTime,
+            base: task.base.digest
+        )
         try outbox.store(offer, sharing: coded.bytes)
         spares.lend(delta, to: task.key)
         return offer
@@ -143,7 +164,8 @@ public final class AgentTrainer: @unchecked Sendable {
 
     /// Evaluates on the held-out samples; completes on the training thread.
     func evaluate(
-        _ task: EvaluateTask, completion: @escaping @Sendable (Swift.Result<EvaluationSummary, Failure>) -> Void
+        _ task: EvaluateTask,
+        completion: @escaping @Sendable (Swift.Result<EvaluationSummary, Failure>) -> Void
     ) {
         queue.async { [self] in
             do {
@@ -154,8 +176,12 @@ public final class AgentTrainer: @unchecked Sendable {
                 completion(
                     .success(
                         EvaluationSummary(
-                            sampleCount: UInt64(outcome.sampleCount), correctCount: UInt64(outcome.correctCount),
-                            lossSum: outcome.lossSum)))
+                            sampleCount: UInt64(outcome.sampleCount),
+                            correctCount: UInt64(outcome.correctCount),
+                            lossSum: outcome.lossSum
+                        )
+                    )
+                )
             } catch {
                 completion(.failure(Self.failure(error)))
             }
@@ -171,7 +197,9 @@ public final class AgentTrainer: @unchecked Sendable {
 
     /// The site's samples; a trainer that trains nothing does without.
     private static func trainingSamples(_ data: Dataset, _ training: TrainingSpecification) throws -> Samples {
-        if training.trainer == "none", data.train == nil { return Samples(SampleTable(bytes: [], shape: [1], labels: [])) }
+        if training.trainer == "none", data.train == nil {
+            return Samples(SampleTable(bytes: [], shape: [1], labels: []))
+        }
         return Samples(try data.requireTrain())
     }
 
@@ -195,7 +223,8 @@ public final class AgentTrainer: @unchecked Sendable {
         guard architecture.layout == layout else {
             throw Failure(
                 reason: .unknownModel,
-                message: "the task's tensors are not those of model '\(specification.kind)' in this version")
+                message: "the task's tensors are not those of model '\(specification.kind)' in this version"
+            )
         }
         if let trainer, trainer.model == architecture { return trainer }
         let fresh = LocalTrainer(model: architecture)

@@ -2,8 +2,8 @@
 
 import Digest
 import ModelState
-import Rounds
 import RoundWork
+import Rounds
 import UpdateCoding
 
 /// A model on its way to this agent.
@@ -23,7 +23,10 @@ final class IncomingModel: @unchecked Sendable {
     }
 
     func store(_ slice: ByteSlice, at offset: Int) {
-        precondition(offset >= 0 && offset + slice.count <= reference.byteCount, "the core lets only bytes in that belong")
+        precondition(
+            offset >= 0 && offset + slice.count <= reference.byteCount,
+            "the core lets only bytes in that belong"
+        )
         elements.withMutableElements { floats in
             UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(floats)[offset...])
                 .copyMemory(from: slice.bytes)

@@ -4,8 +4,8 @@ import EventLoop
 import Ledger
 import Logging
 import Messaging
-import Rounds
 import RoundWork
+import Rounds
 
 extension CoordinatorDaemon {
     func perform(_ actions: [CoordinatorAction]) {
@@ -54,7 +54,11 @@ extension CoordinatorDaemon {
             return logger.error("the core serves model \(reference.digest), which the daemon does not hold")
         }
         channels[id]?.beginTransfer(
-            transfer, of: MemoryBlob(model.coded), offset: offset, chunkBytes: options.configuration.chunkBytes)
+            transfer,
+            of: MemoryBlob(model.coded),
+            offset: offset,
+            chunkBytes: options.configuration.chunkBytes
+        )
     }
 
     // MARK: - The spool
@@ -128,7 +132,9 @@ extension CoordinatorDaemon {
             logger.info("\(job) committed round \(status.round) of \(status.totalRounds): \(event.message)")
         case .evaluated:
             let accuracy = rounded(status.evaluation.accuracy)
-            logger.info("\(job) round \(status.evaluatedRound): accuracy \(accuracy), loss \(rounded(status.evaluation.loss))")
+            logger.info(
+                "\(job) round \(status.evaluatedRound): accuracy \(accuracy), loss \(rounded(status.evaluation.loss))"
+            )
         case .agentTrouble, .roundAbandoned:
             logger.warning("\(job) \(event.message)")
         case .ended:

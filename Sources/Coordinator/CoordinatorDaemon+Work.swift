@@ -2,12 +2,12 @@
 
 import Dispatch
 import EventLoop
-import Ledger
 import Learning
+import Ledger
 import Logging
 import ModelState
-import Rounds
 import RoundWork
+import Rounds
 
 /// What takes long happens on other threads; the results come back as inputs.
 extension CoordinatorDaemon {
@@ -22,8 +22,11 @@ extension CoordinatorDaemon {
                     round == .initial
                     ? try JobModel.initial(recipe: recipe, specification: specification)
                     : try JobModel(
-                        Self.load(checkpoints, job, round, recipe), round: round, recipe: recipe,
-                        specification: specification)
+                        Self.load(checkpoints, job, round, recipe),
+                        round: round,
+                        recipe: recipe,
+                        specification: specification
+                    )
                 self.loop.execute {
                     self.assumeIsolated { $0.prepared(model, recipe: recipe, job: job, specification) }
                 }
@@ -34,18 +37,26 @@ extension CoordinatorDaemon {
     }
 
     private static func load(
-        _ checkpoints: CheckpointStore, _ job: JobID, _ round: RoundNumber, _ recipe: JobRecipe
+        _ checkpoints: CheckpointStore,
+        _ job: JobID,
+        _ round: RoundNumber,
+        _ recipe: JobRecipe
     ) throws -> ParameterVector {
         let checkpoint = try checkpoints.load(job, round)
         guard checkpoint.layout.elementCount == recipe.architecture.layout.elementCount else {
             throw ModelStateError(
-                .shapeMismatch, "the checkpoint of \(job), round \(round), does not have the tensors of the job's model")
+                .shapeMismatch,
+                "the checkpoint of \(job), round \(round), does not have the tensors of the job's model"
+            )
         }
         return checkpoint.model
     }
 
     private func prepared(
-        _ model: JobModel, recipe: JobRecipe, job: JobID, _ specification: JobSpecification
+        _ model: JobModel,
+        recipe: JobRecipe,
+        job: JobID,
+        _ specification: JobSpecification
     ) {
         recipes[job] = recipe
         specifications[job] = specification
@@ -82,11 +93,21 @@ extension CoordinatorDaemon {
             preconditionFailure("a round is folded while its job has a model")
         }
         let work = FoldWork(
-            job: job, round: round, current: current, recipe: recipe, specification: specification,
+            job: job,
+            round: round,
+            current: current,
+            recipe: recipe,
+            specification: specification,
             updates: SpooledUpdates(
-                layout: recipe.architecture.layout, updates: updates, codec: recipe.uplink, spool: spool,
-                seed: core.codingSeed(of: job)),
-            checkpoints: checkpoints, spare: spare)
+                layout: recipe.architecture.layout,
+                updates: updates,
+                codec: recipe.uplink,
+                spool: spool,
+                seed: core.codingSeed(of: job)
+            ),
+            checkpoints: checkpoints,
+            spare: spare
+        )
         workers.async {
             let result = Result { try work.run() }
             self.loop.execute { self.assumeIsolated { $0.folded(job, round, result) } }

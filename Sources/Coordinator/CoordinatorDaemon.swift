@@ -5,8 +5,8 @@ public import EventLoop
 import Ledger
 public import Logging
 import Messaging
-public import Rounds
 import RoundWork
+public import Rounds
 import Wire
 
 /// The coordinator as a process: sockets, disk and worker threads around a ``CoordinatorCore``.
@@ -24,7 +24,8 @@ public actor CoordinatorDaemon {
 
         /// Creates options.
         public init(
-            listen: TCPEndpoint, stateDirectory: String,
+            listen: TCPEndpoint,
+            stateDirectory: String,
             configuration: CoordinatorConfiguration = CoordinatorConfiguration()
         ) {
             self.listen = listen
@@ -77,7 +78,10 @@ public actor CoordinatorDaemon {
     ///   - observer: is called on the loop with every event of every job.
     /// - Throws: `LedgerError` when the state folder cannot be used.
     public init(
-        options: Options, loop: EventLoop, logger: Logger, observer: (@Sendable (JobEvent) -> Void)? = nil
+        options: Options,
+        loop: EventLoop,
+        logger: Logger,
+        observer: (@Sendable (JobEvent) -> Void)? = nil
     ) throws {
         self.options = options
         self.loop = loop
@@ -92,11 +96,16 @@ public actor CoordinatorDaemon {
         origin = loop.now
         for job in recovered { specifications[job.job] = job.specification }
         core = CoordinatorCore(
-            configuration: options.configuration, recovering: recovered, at: .start,
-            validate: { JobValidation.objection(to: $0) })
+            configuration: options.configuration,
+            recovering: recovered,
+            at: .start,
+            validate: { JobValidation.objection(to: $0) }
+        )
         if !recovered.isEmpty {
             let open = recovered.filter { !$0.phase.isOver }
-            logger.info("took up \(recovered.count) jobs from \(options.stateDirectory), \(open.count) of them not over")
+            logger.info(
+                "took up \(recovered.count) jobs from \(options.stateDirectory), \(open.count) of them not over"
+            )
         }
     }
 
@@ -111,7 +120,11 @@ public actor CoordinatorDaemon {
         configuration.highWatermarkBytes = 1 << 20
         configuration.lowWatermarkBytes = 256 << 10
         let listener = try await TCPListener.bind(
-            to: options.listen, on: loop, configuration: configuration, accept: { self.accepted($0) })
+            to: options.listen,
+            on: loop,
+            configuration: configuration,
+            accept: { self.accepted($0) }
+        )
         listener.onAcceptError { self.logger.error("a connection could not be accepted: \($0.message)") }
         self.listener = listener
         timer = loop.makeTimer { self.feed(.timer) }
@@ -194,7 +207,9 @@ public actor CoordinatorDaemon {
                 malformed: { self.feed(.malformed(id, $0.reason, $0.message)) },
                 sentBlobBytes: { self.sentBlobBytes($0) },
                 transferFailed: { self.logger.error("a model cannot be sent: \($0)") },
-                closed: { self.closed(id, $0) }))
+                closed: { self.closed(id, $0) }
+            )
+        )
         feed(.opened(id, peer: channel.peer))
     }
 

@@ -5,8 +5,8 @@ import Digest
 import Learning
 import Ledger
 import ModelState
-import Rounds
 import RoundWork
+import Rounds
 
 /// Folds a round: reads the spool, makes the next model, writes its checkpoint and hashes it, all in one pass.
 struct FoldWork: Sendable {
@@ -23,14 +23,24 @@ struct FoldWork: Sendable {
         var next = spare.take(count: current.vector.count)
         let hasher = BlobHasher()
         let writer = try checkpoints.begin(
-            job, round, layout: recipe.architecture.layout,
-            metadata: ["job": "\(job)", "name": specification.name, "round": "\(round)", "seed": "\(specification.seed)"])
+            job,
+            round,
+            layout: recipe.architecture.layout,
+            metadata: [
+                "job": "\(job)", "name": specification.name, "round": "\(round)", "seed": "\(specification.seed)",
+            ]
+        )
         try recipe.fold.fold(updates, current: current.vector, into: &next) { block in
             hasher.update(UnsafeRawBufferPointer(block))
             try writer.append(block)
         }
         try writer.finish()
         return try JobModel(
-            next, round: round, recipe: recipe, specification: specification, modelDigest: hasher.digest)
+            next,
+            round: round,
+            recipe: recipe,
+            specification: specification,
+            modelDigest: hasher.digest
+        )
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Learning
-import Rounds
 import RoundWork
+import Rounds
 import UpdateCoding
 import Wire
 
@@ -24,13 +24,21 @@ enum JobValidation {
         let longest = String(repeating: "a", count: AgentID.maximumBytes)
         guard let agent = AgentID(longest) else { preconditionFailure("a name of letters names an agent") }
         let base = ModelReference(
-            round: RoundNumber(UInt32(specification.rounds)), digest: BlobDigest(high: 0, low: 0),
+            round: RoundNumber(UInt32(specification.rounds)),
+            digest: BlobDigest(high: 0, low: 0),
             byteCount: recipe.downlink.maximumEncodedByteCount(layout: recipe.architecture.layout),
-            codec: specification.codec.downlink)
+            codec: specification.codec.downlink
+        )
         let key = UpdateKey(job: JobID(1), round: RoundNumber(UInt32(specification.rounds)), attempt: 1, agent: agent)
         return TrainTask(
-            key: key, base: base, model: specification.model, layout: recipe.architecture.layout,
-            training: specification.training, seed: UInt64.max, codec: specification.codec.uplink,
-            deadline: specification.round.deadline.duration)
+            key: key,
+            base: base,
+            model: specification.model,
+            layout: recipe.architecture.layout,
+            training: specification.training,
+            seed: UInt64.max,
+            codec: specification.codec.uplink,
+            deadline: specification.round.deadline.duration
+        )
     }
 }

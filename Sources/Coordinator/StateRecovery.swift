@@ -42,7 +42,9 @@ struct StateRecovery {
         }
         if let last = job.committed.last, sound < last.round {
             logger.warning("\(job.job): the models after round \(sound) were lost with the power; going on from there")
-            for committed in job.committed where committed.round > sound { try checkpoints.discard(job.job, committed.round) }
+            for committed in job.committed where committed.round > sound {
+                try checkpoints.discard(job.job, committed.round)
+            }
             try ledger.rollBack(job.job, to: sound)
         }
         guard let open = try ledger.recover().first(where: { $0.job == job.job })?.open else { return }

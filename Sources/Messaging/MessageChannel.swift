@@ -25,8 +25,10 @@ public final class MessageChannel<Inbound: WireMessage, Outbound: WireMessage>: 
 
         /// Creates callbacks.
         public init(
-            received: @escaping (Inbound) -> Void, malformed: @escaping (WireError) -> Void,
-            sentBlobBytes: @escaping (Int) -> Void = { _ in }, transferFailed: @escaping (String) -> Void = { _ in },
+            received: @escaping (Inbound) -> Void,
+            malformed: @escaping (WireError) -> Void,
+            sentBlobBytes: @escaping (Int) -> Void = { _ in },
+            transferFailed: @escaping (String) -> Void = { _ in },
             closed: @escaping (String) -> Void
         ) {
             self.received = received
@@ -71,7 +73,8 @@ public final class MessageChannel<Inbound: WireMessage, Outbound: WireMessage>: 
     ///   - callbacks: run on the loop; they are let go when the connection has closed.
     public func start(frameLimit: Int, callbacks: Callbacks) {
         self.callbacks = callbacks
-        let assembler = FrameAssembler(frameLimit: frameLimit, pool: shared.pool) { [unowned self] frame throws(WireError) in
+        let assembler = FrameAssembler(frameLimit: frameLimit, pool: shared.pool) {
+            [unowned self] frame throws(WireError) in
             // A message that this version does not know is ignored, as the protocol says.
             guard let message = try Inbound.decode(frame, with: shared.decoder) else { return }
             self.callbacks?.received(message)
@@ -79,7 +82,9 @@ public final class MessageChannel<Inbound: WireMessage, Outbound: WireMessage>: 
         self.assembler = assembler
         connection.start(
             receiver: Receiver(assembler: assembler, refused: { self.callbacks?.malformed($0) }),
-            onWritable: { self.pump() }, onClose: { self.closed($0) })
+            onWritable: { self.pump() },
+            onClose: { self.closed($0) }
+        )
     }
 
     /// Changes the longest frame that is taken.

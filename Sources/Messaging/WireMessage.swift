@@ -35,7 +35,8 @@ extension AgentMessage: WireMessage {
 
 extension CoordinatorMessage: WireMessage {
     /// Reads a frame that a coordinator sent.
-    public static func decode(_ frame: ByteSlice, with decoder: MessageDecoder) throws(WireError) -> CoordinatorMessage? {
+    public static func decode(_ frame: ByteSlice, with decoder: MessageDecoder) throws(WireError) -> CoordinatorMessage?
+    {
         try decoder.coordinatorMessage(frame)
     }
 

@@ -51,7 +51,10 @@ public struct TensorLayout: Hashable, Sendable, Codable {
     ///   that no vector can hold.
     public init(_ tensors: [Tensor]) throws {
         guard tensors.count <= Self.maximumTensorCount else {
-            throw ModelStateError(.invalidLayout, "a model of \(tensors.count) tensors: at most \(Self.maximumTensorCount)")
+            throw ModelStateError(
+                .invalidLayout,
+                "a model of \(tensors.count) tensors: at most \(Self.maximumTensorCount)"
+            )
         }
         var offsets: [Int] = []
         offsets.reserveCapacity(tensors.count)

@@ -53,7 +53,9 @@ public struct TensorShape: Hashable, Sendable, Codable, ExpressibleByArrayLitera
     public init(from decoder: any Decoder) throws {
         let dimensions = try decoder.singleValueContainer().decode([Int].self)
         guard Self.isValid(dimensions) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "not a tensor shape"))
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "not a tensor shape")
+            )
         }
         self.dimensions = dimensions
     }

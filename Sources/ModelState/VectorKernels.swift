@@ -10,7 +10,9 @@ public enum VectorKernels {
     ///
     /// - Precondition: the accumulator is at least as long as the block.
     public static func accumulate(
-        _ block: UnsafeBufferPointer<Float>, weight: Double, into accumulator: UnsafeMutableBufferPointer<Double>
+        _ block: UnsafeBufferPointer<Float>,
+        weight: Double,
+        into accumulator: UnsafeMutableBufferPointer<Double>
     ) {
         precondition(accumulator.count >= block.count, "the accumulator is shorter than the block")
         guard let to = accumulator.baseAddress, let from = block.baseAddress else { return }
@@ -21,12 +23,18 @@ public enum VectorKernels {
     ///
     /// - Precondition: all three have the same length.
     public static func apply(
-        _ accumulator: UnsafeBufferPointer<Double>, scale: Double, to base: UnsafeBufferPointer<Float>,
+        _ accumulator: UnsafeBufferPointer<Double>,
+        scale: Double,
+        to base: UnsafeBufferPointer<Float>,
         output: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(
-            accumulator.count == base.count && base.count == output.count, "the blocks to combine differ in length")
-        guard let acc = accumulator.baseAddress, let from = base.baseAddress, let to = output.baseAddress else { return }
+            accumulator.count == base.count && base.count == output.count,
+            "the blocks to combine differ in length"
+        )
+        guard let acc = accumulator.baseAddress, let from = base.baseAddress, let to = output.baseAddress else {
+            return
+        }
         ck_apply(to, from, acc, scale, base.count)
     }
 

@@ -44,7 +44,9 @@ public actor OperatorClient {
             callbacks: CoordinatorChannel.Callbacks(
                 received: { self.received($0) },
                 malformed: { self.end(OperatorError(.lost, "the coordinator sent what is no message: \($0.message)")) },
-                closed: { self.end(OperatorError(.lost, "the connection to \(self.endpoint) ended: \($0)")) }))
+                closed: { self.end(OperatorError(.lost, "the connection to \(self.endpoint) ended: \($0)")) }
+            )
+        )
         channel.send(.hello(Hello(role: .operator, software: "tributary")))
         guard case .welcome(let welcome) = try await answer() else {
             throw OperatorError(.lost, "\(endpoint) did not answer as a coordinator does")

@@ -26,7 +26,10 @@ package struct JobModel: Sendable {
     ///   - known: the digest of the elements, where it was computed already.
     /// - Throws: `UpdateCodingError` when the downlink's codec cannot code the model.
     package init(
-        _ vector: ParameterVector, round: RoundNumber, recipe: JobRecipe, specification: JobSpecification,
+        _ vector: ParameterVector,
+        round: RoundNumber,
+        recipe: JobRecipe,
+        specification: JobSpecification,
         modelDigest known: BlobDigest? = nil
     ) throws {
         let (bytes, owner) = vector.sharedBytes
@@ -37,16 +40,27 @@ package struct JobModel: Sendable {
             var output: [UInt8] = []
             try vector.withElements { elements in
                 try recipe.downlink.encode(
-                    elements, layout: recipe.architecture.layout, seed: Self.codingSeed(round), into: &output)
+                    elements,
+                    layout: recipe.architecture.layout,
+                    seed: Self.codingSeed(round),
+                    into: &output
+                )
             }
             coded = ByteSlice(copying: output)
             digest = BlobDigest(hashing: coded)
         }
         let reference = ModelReference(
-            round: round, digest: digest, byteCount: coded.count, codec: specification.codec.downlink)
+            round: round,
+            digest: digest,
+            byteCount: coded.count,
+            codec: specification.codec.downlink
+        )
         prepared = PreparedModel(
-            reference: reference, layout: recipe.architecture.layout, modelDigest: modelDigest,
-            updateBytes: recipe.updateBytes)
+            reference: reference,
+            layout: recipe.architecture.layout,
+            modelDigest: modelDigest,
+            updateBytes: recipe.updateBytes
+        )
         self.vector = vector
         self.coded = coded
     }

@@ -23,10 +23,21 @@ public struct JobRecipe: Sendable {
     public init(_ specification: JobSpecification) throws {
         architecture = try ModelArchitecture(specification.model)
         let rule = try AggregationRegistry.rule(
-            named: specification.strategy.rule, settings: specification.strategy.settings)
+            named: specification.strategy.rule,
+            settings: specification.strategy.settings
+        )
         fold = ModelFold(rule: rule, serverLearningRate: specification.strategy.serverLearningRate)
-        uplink = try CodecRegistry.codec(specification.codec.uplink)
-        downlink = try CodecRegistry.codec(specification.codec.downlink)
+        uplink = try Self.codec(specification.codec.uplink, "uplink")
+        downlink = try Self.codec(specification.codec.downlink, "downlink")
+    }
+
+    /// A codec that needs no memory between rounds: agents keep none for codecs.
+    private static func codec(_ text: String, _ direction: String) throws -> any UpdateCodec {
+        guard !text.contains("+") else {
+            throw SpecificationError(
+                .invalidValue, "'codec.\(direction)': jobs take codecs without memory; leave out the part after '+' of '\(text)'")
+        }
+        return try CodecRegistry.codec(text)
     }
 
     /// The sizes that a coded update can have.

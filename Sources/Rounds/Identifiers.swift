@@ -10,7 +10,9 @@ public struct AgentID: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// Checks a name that comes from outside; nil where it cannot name an agent.
     public init?(_ name: String) {
-        guard !name.isEmpty, name.utf8.count <= Self.maximumBytes, name.utf8.allSatisfy(Self.isAllowed) else { return nil }
+        guard !name.isEmpty, name.utf8.count <= Self.maximumBytes, name.utf8.allSatisfy(Self.isAllowed) else {
+            return nil
+        }
         self.name = name
     }
 

@@ -13,7 +13,10 @@ public struct DenseFloatCodec: UpdateCodec {
 
     /// Appends 4 bytes for each coordinate.
     public func encode(
-        _ vector: UnsafeBufferPointer<Float>, layout: TensorLayout, seed: Seed, into output: inout [UInt8]
+        _ vector: UnsafeBufferPointer<Float>,
+        layout: TensorLayout,
+        seed: Seed,
+        into output: inout [UInt8]
     ) throws(UpdateCodingError) {
         precondition(vector.count == layout.elementCount, "the vector does not have the layout's elements")
         output.append(contentsOf: UnsafeRawBufferPointer(vector))
@@ -21,12 +24,17 @@ public struct DenseFloatCodec: UpdateCodec {
 
     /// Begins decoding; nothing is read yet.
     public func makeDecoder(
-        _ source: any UpdateByteSource, layout: TensorLayout, seed: Seed
+        _ source: any UpdateByteSource,
+        layout: TensorLayout,
+        seed: Seed
     ) throws(UpdateCodingError) -> any UpdateDecoder {
         guard source.remainingByteCount == layout.byteCount else {
-            let code: UpdateCodingError.Code = source.remainingByteCount < layout.byteCount ? .truncated : .trailingBytes
+            let code: UpdateCodingError.Code =
+                source.remainingByteCount < layout.byteCount ? .truncated : .trailingBytes
             throw UpdateCodingError(
-                code, "an fp32 update of \(source.remainingByteCount) bytes: the model needs \(layout.byteCount)")
+                code,
+                "an fp32 update of \(source.remainingByteCount) bytes: the model needs \(layout.byteCount)"
+            )
         }
         return Decoder(source: source)
     }

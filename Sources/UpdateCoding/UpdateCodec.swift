@@ -19,7 +19,10 @@ public protocol UpdateCodec: Sendable {
     ///   - output: the bytes are appended.
     /// - Throws: ``UpdateCodingError`` when the vector cannot be coded (a value that is not finite, ...).
     func encode(
-        _ vector: UnsafeBufferPointer<Float>, layout: TensorLayout, seed: Seed, into output: inout [UInt8]
+        _ vector: UnsafeBufferPointer<Float>,
+        layout: TensorLayout,
+        seed: Seed,
+        into output: inout [UInt8]
     ) throws(UpdateCodingError)
 
     /// Begins decoding one coded update.
@@ -30,7 +33,9 @@ public protocol UpdateCodec: Sendable {
     ///   - seed: the seed given to the encoder.
     /// - Throws: ``UpdateCodingError`` when the beginning of the bytes cannot be this codec's.
     func makeDecoder(
-        _ source: any UpdateByteSource, layout: TensorLayout, seed: Seed
+        _ source: any UpdateByteSource,
+        layout: TensorLayout,
+        seed: Seed
     ) throws(UpdateCodingError) -> any UpdateDecoder
 
     /// The number of bytes of every coded update of this layout, where the codec knows it beforehand.
@@ -55,6 +60,19 @@ public protocol UpdateDecoder: AnyObject {
     /// - Throws: ``UpdateCodingError`` when the bytes end early or are not the codec's.
     func decode(into block: UnsafeMutableBufferPointer<Float>) throws(UpdateCodingError)
 
+    /// Decodes the next `accumulator.count` coordinates and adds `weight` times each to the accumulator:
+    ///
+    ///     accumulator[i] += weight * Double(coordinate[i])
+    ///
+    /// The result has the bits of decoding first and accumulating then; the floats are never stored together.
+    ///
+    /// - Precondition: no more coordinates are asked for than the layout has.
+    /// - Throws: ``UpdateCodingError`` as ``decode(into:)`` does; the accumulator is then partly changed.
+    func accumulate(
+        weight: Double,
+        into accumulator: UnsafeMutableBufferPointer<Double>
+    ) throws(UpdateCodingError)
+
     /// Checks, after the last coordinate, that the bytes end here.
     ///
     /// - Throws: ``UpdateCodingError`` with code `trailingBytes` when they do not.
@@ -68,6 +86,7 @@ public protocol UpdateByteSource: AnyObject {
 
     /// The next `count` bytes, valid until the next call.
     ///
-    /// - Throws: ``UpdateCodingError`` with code `truncated` when fewer remain, `sourceFailed` when they cannot be read.
+    /// - Throws: ``UpdateCodingError`` with code `truncated` when fewer remain, `sourceFailed` when they cannot be
+    /// read.
     func read(_ count: Int) throws(UpdateCodingError) -> UnsafeRawBufferPointer
 }

@@ -28,5 +28,6 @@ struct Tributary: AsyncParsableCommand {
         subcommands: [
             DemoCommand.self, CoordinatorCommand.self, AgentCommand.self, JobCommand.self, SimulateCommand.self,
             InspectCommand.self, BenchCommand.self,
-        ])
+        ]
+    )
 }

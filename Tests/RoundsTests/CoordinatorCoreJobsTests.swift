@@ -117,7 +117,10 @@ struct CoordinatorCoreJobsTests {
         for (index, agent) in all.enumerated() { driver.upload(agent, on: UInt64(index + 1)) }
         func report(_ agent: AgentID, on connection: UInt64, _ correct: UInt64) {
             let outcome = EvaluationSummary(sampleCount: 10, correctCount: correct, lossSum: 1)
-            driver.say(.evaluation(EvaluationReport(job: JobID(1), round: RoundNumber(1), outcome: outcome)), on: connection)
+            driver.say(
+                .evaluation(EvaluationReport(job: JobID(1), round: RoundNumber(1), outcome: outcome)),
+                on: connection
+            )
         }
         report(all[0], on: 1, 5)
         driver.give(.closed(ConnectionID(2), "reset"))
@@ -133,7 +136,9 @@ struct CoordinatorCoreJobsTests {
         var driver = CoordinatorDriver.running(.sample(agents: 2, rounds: 1, evaluateEvery: 1), agents: all)
         for (index, agent) in all.enumerated() { driver.upload(agent, on: UInt64(index + 1)) }
         driver.say(
-            .taskFailed(TaskFailure(key: driver.key(all[0], attempt: 0), reason: .unusableData, message: "")), on: 1)
+            .taskFailed(TaskFailure(key: driver.key(all[0], attempt: 0), reason: .unusableData, message: "")),
+            on: 1
+        )
         driver.give(.closed(ConnectionID(2), "reset"))
         #expect(driver.status?.phase == .running)
         driver.wait(.seconds(30))

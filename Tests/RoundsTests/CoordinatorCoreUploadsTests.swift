@@ -8,7 +8,8 @@ struct CoordinatorCoreUploadsTests {
     let all = agents(2)
 
     func running(
-        rounds: Int = 2, configuration: CoordinatorConfiguration = CoordinatorConfiguration()
+        rounds: Int = 2,
+        configuration: CoordinatorConfiguration = CoordinatorConfiguration()
     ) -> CoordinatorDriver {
         .running(.sample(agents: 2, rounds: rounds), agents: all, configuration: configuration)
     }

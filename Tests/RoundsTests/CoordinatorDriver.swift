@@ -80,7 +80,8 @@ struct CoordinatorDriver {
 
     /// A coordinator whose job runs with agents on the connections 1, 2, ...
     static func running(
-        _ specification: JobSpecification, agents all: [AgentID],
+        _ specification: JobSpecification,
+        agents all: [AgentID],
         configuration: CoordinatorConfiguration = CoordinatorConfiguration()
     ) -> CoordinatorDriver {
         var driver = CoordinatorDriver(configuration: configuration)

@@ -149,7 +149,11 @@ struct JobMachineTests {
     @Test func abandonedRoundIsTriedAgainWithANewAttemptThenTheJobFails() {
         let all = agents(2)
         let policy = RoundPolicy(
-            quorum: 1, deadline: DurationText(.seconds(10)), belowQuorum: .abandon, maximumAttempts: 2)
+            quorum: 1,
+            deadline: DurationText(.seconds(10)),
+            belowQuorum: .abandon,
+            maximumAttempts: 2
+        )
         var job = JobDriver(.sample(agents: 2, round: policy), agents: all)
         job.give(.begin)
         job.verify(all[0])

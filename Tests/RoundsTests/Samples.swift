@@ -6,7 +6,12 @@ import ModelState
 
 extension AcceptedUpdate {
     /// An update of an agent for round 1.
-    static func sample(_ agent: AgentID, job: JobID = JobID(1), round: UInt32 = 1, attempt: UInt32 = 1) -> AcceptedUpdate {
+    static func sample(
+        _ agent: AgentID,
+        job: JobID = JobID(1),
+        round: UInt32 = 1,
+        attempt: UInt32 = 1
+    ) -> AcceptedUpdate {
         AcceptedUpdate(.sample(UpdateKey(job: job, round: RoundNumber(round), attempt: attempt, agent: agent)), norm: 1)
     }
 }
@@ -15,8 +20,17 @@ extension UpdateOffer {
     /// An offer of eight floats.
     static func sample(_ key: UpdateKey, digest: UInt64 = 7, base: BlobDigest? = nil) -> UpdateOffer {
         UpdateOffer(
-            key: key, digest: BlobDigest(high: 1, low: digest), byteCount: 32, codec: "fp32", weight: 10, steps: 2,
-            trainedSamples: 10, loss: 0.5, trainingTime: .seconds(1), base: base)
+            key: key,
+            digest: BlobDigest(high: 1, low: digest),
+            byteCount: 32,
+            codec: "fp32",
+            weight: 10,
+            steps: 2,
+            trainedSamples: 10,
+            loss: 0.5,
+            trainingTime: .seconds(1),
+            base: base
+        )
     }
 }
 
@@ -26,7 +40,10 @@ extension PreparedModel {
         let digest = BlobDigest(high: 9, low: UInt64(round))
         return PreparedModel(
             reference: ModelReference(round: RoundNumber(round), digest: digest, byteCount: 32, codec: "fp32"),
-            layout: .sample, modelDigest: digest, updateBytes: 32...32)
+            layout: .sample,
+            modelDigest: digest,
+            updateBytes: 32...32
+        )
     }
 }
 
@@ -37,11 +54,19 @@ extension TensorLayout {
 extension JobSpecification {
     /// A job for `agents` agents.
     static func sample(
-        agents: Int, rounds: Int = 2, round: RoundPolicy = RoundPolicy(quorum: 1, deadline: DurationText(.seconds(60))),
+        agents: Int,
+        rounds: Int = 2,
+        round: RoundPolicy = RoundPolicy(quorum: 1, deadline: DurationText(.seconds(60))),
         evaluateEvery: Int = 0
     ) -> JobSpecification {
         JobSpecification(
-            name: "sample", seed: 5, rounds: rounds, minimumAgents: agents, round: round, evaluateEvery: evaluateEvery)
+            name: "sample",
+            seed: 5,
+            rounds: rounds,
+            minimumAgents: agents,
+            round: round,
+            evaluateEvery: evaluateEvery
+        )
     }
 }
 

@@ -12,7 +12,9 @@ enum FunctionScanner {
         for (number, line) in lines.enumerated() where isFunction(line) {
             let indentation = line.prefix { $0 == " " }
             let end = lines.dropFirst(number + 1).firstIndex { $0.hasPrefix("\(indentation)}") }
-            let next = lines.dropFirst(number + 1).firstIndex { isFunction($0) && $0.prefix { $0 == " " } == indentation }
+            let next = lines.dropFirst(number + 1).firstIndex {
+                isFunction($0) && $0.prefix { $0 == " " } == indentation
+            }
             guard let end, end < next ?? Int.max else { continue }
             found.append(Function(line: number + 1, lineCount: end - number + 1))
         }

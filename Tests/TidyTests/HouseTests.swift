@@ -25,7 +25,8 @@ import Testing
     func fileNamesItsLicence(_ file: Repository.File) {
         #expect(
             file.lines.prefix(3).contains { $0.contains("SPDX-License-Identifier: Apache-2.0") },
-            "\(file.path) does not begin with its licence")
+            "\(file.path) does not begin with its licence"
+        )
     }
 
     @Test(arguments: Repository.swiftFiles)
@@ -41,7 +42,8 @@ import Testing
             let next = file.lines.dropFirst(number + 1).prefix(3)
             #expect(
                 next.contains { $0.trimmingCharacters(in: .whitespaces).hasPrefix("//") },
-                "\(file.path):\(number + 1): the reason for @unchecked Sendable is missing on the next line")
+                "\(file.path):\(number + 1): the reason for @unchecked Sendable is missing on the next line"
+            )
         }
     }
 
@@ -50,14 +52,19 @@ import Testing
         let traps = ["try!", " as! ", "fatalError("]
         for (number, line) in file.lines.enumerated() where traps.contains(where: line.contains) {
             let isComment = line.trimmingCharacters(in: .whitespaces).hasPrefix("//")
-            #expect(isComment || line.contains("//"), "\(file.path):\(number + 1): a trap without its reason on the line")
+            #expect(
+                isComment || line.contains("//"),
+                "\(file.path):\(number + 1): a trap without its reason on the line"
+            )
         }
     }
 
     @Test func everythingIsFormatted() throws {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["swift", "format", "lint", "--strict", "--parallel", "--recursive", "Sources", "Tests", "Package.swift"]
+        process.arguments = [
+            "swift", "format", "lint", "--strict", "--parallel", "--recursive", "Sources", "Tests", "Package.swift",
+        ]
         process.currentDirectoryURL = Repository.root
         let output = Pipe()
         process.standardError = output

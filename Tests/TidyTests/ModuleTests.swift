@@ -11,6 +11,7 @@ import Testing
         "ModelState": ["CKernels"],
         "UpdateCoding": ["CKernels", "ModelState", "Randomness"],
         "Aggregation": ["CKernels", "ModelState", "Randomness", "UpdateCoding"],
+        "LosslessCoding": ["CZstd", "ModelState", "Randomness", "UpdateCoding"],
         "Selection": ["Randomness"],
         "Rounds": ["ModelState", "Randomness", "Selection"],
         "Digest": ["CXXHash", "Rounds"],
@@ -21,7 +22,8 @@ import Testing
         "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"],
         "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
         "Coordinator": [
-            "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness", "RoundWork",
+            "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
+            "RoundWork",
             "Rounds", "UpdateCoding", "Wire",
         ],
         "Agent": [
@@ -42,7 +44,8 @@ import Testing
 
     /// Clocks, sleeping and randomness that is not handed in.
     static let impure = [
-        "ContinuousClock", "SuspendingClock", "Date()", "Task.sleep", "SystemRandomNumberGenerator", ".random(in", "arc4random",
+        "ContinuousClock", "SuspendingClock", "Date()", "Task.sleep", "SystemRandomNumberGenerator", ".random(in",
+        "arc4random",
         "clock_gettime", "gettimeofday", "usleep(", "DispatchTime", "DispatchQueue",
     ]
 
@@ -55,7 +58,9 @@ import Testing
         let own = Set(Self.allowed.keys).union(Self.allowed.values.flatMap { $0 })
         for line in file.lines {
             let words = line.split(separator: " ")
-            guard let position = words.firstIndex(of: "import"), position <= 1, words.count > position + 1 else { continue }
+            guard let position = words.firstIndex(of: "import"), position <= 1, words.count > position + 1 else {
+                continue
+            }
             let name = String(words[position + 1])
             guard own.contains(name) else { continue }
             #expect(allowed.contains(name), "\(file.path) imports \(name), which \(module) may not")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Testing
 
 /// The project's own source files, as the house rules see them.
 struct Repository {
@@ -22,7 +23,10 @@ struct Repository {
         .deletingLastPathComponent()
 
     static let swiftFiles = files(under: ["Sources", "Tests"], suffixes: [".swift"])
-    static let handWritten = files(under: ["Sources", "Tests", "Deploy"], suffixes: [".swift", ".c", ".h", ".inc", ".py", ".sh"])
+    static let handWritten = files(
+        under: ["Sources", "Tests", "Deploy"],
+        suffixes: [".swift", ".c", ".h", ".inc", ".py", ".sh"]
+    )
 
     private static func files(under folders: [String], suffixes: [String]) -> [File] {
         folders.flatMap { folder -> [File] in

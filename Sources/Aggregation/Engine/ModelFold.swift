@@ -30,7 +30,9 @@ public struct ModelFold: Sendable {
     /// - Throws: what the rule, the updates or `onBlock` throw; ``AggregationError`` with code `notFinite` if the next model
     ///   would have a value that is infinite or not a number.
     public func fold(
-        _ updates: any UpdateSet, current: ParameterVector, into next: inout ParameterVector,
+        _ updates: any UpdateSet,
+        current: ParameterVector,
+        into next: inout ParameterVector,
         onBlock: (UnsafeBufferPointer<Float>) throws -> Void = { _ in }
     ) throws {
         precondition(current.count == next.count, "the next model has as many elements as the current one")
@@ -41,10 +43,16 @@ public struct ModelFold: Sendable {
                     let range = start..<(start + values.count)
                     let block = UnsafeMutableBufferPointer(rebasing: output[range])
                     VectorKernels.apply(
-                        values, scale: serverLearningRate, to: UnsafeBufferPointer(rebasing: base[range]), output: block)
+                        values,
+                        scale: serverLearningRate,
+                        to: UnsafeBufferPointer(rebasing: base[range]),
+                        output: block
+                    )
                     guard VectorKernels.isFinite(UnsafeBufferPointer(block)) else {
                         throw AggregationError(
-                            .notFinite, "\(rule.name) gave a model with values that are not finite; lower the learning rates")
+                            .notFinite,
+                            "\(rule.name) gave a model with values that are not finite; lower the learning rates"
+                        )
                     }
                     try onBlock(UnsafeBufferPointer(block))
                 }

@@ -21,7 +21,8 @@ extension Ledger {
                     job.committed = try Self.commits(job.job, database)
                     job.open = try Self.openRound(row, database)
                     job.lastCommittedAgents = try Self.lastCommittedAgents(row, database)
-                    job.lastCommittedAttempt = row["committed_round"] == nil ? 0 : UInt32(row.number("committed_attempt"))
+                    job.lastCommittedAttempt =
+                        row["committed_round"] == nil ? 0 : UInt32(row.number("committed_attempt"))
                     if let last = try Self.evaluations(job.job, database).last {
                         job.evaluation = (last.round, last.summary)
                     }

@@ -24,7 +24,11 @@ extension AgentCore {
     }
 
     private mutating func refuse(
-        _ key: UpdateKey, _ reason: ReasonCode, _ message: String, _ now: Instant, _ actions: inout [AgentAction]
+        _ key: UpdateKey,
+        _ reason: ReasonCode,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [AgentAction]
     ) {
         guard isOnline else { return }
         send(.taskFailed(TaskFailure(key: key, reason: reason, message: message)), now, &actions)
@@ -62,7 +66,10 @@ extension AgentCore {
     }
 
     mutating func modelChecked(
-        _ digest: BlobDigest, _ isValid: Bool, _ now: Instant, _ actions: inout [AgentAction]
+        _ digest: BlobDigest,
+        _ isValid: Bool,
+        _ now: Instant,
+        _ actions: inout [AgentAction]
     ) {
         guard let download = tasks.download, download.model.digest == digest else { return }
         if isValid {
@@ -98,7 +105,11 @@ extension AgentCore {
     }
 
     mutating func trainingFailed(
-        _ key: UpdateKey, _ reason: ReasonCode, _ message: String, _ now: Instant, _ actions: inout [AgentAction]
+        _ key: UpdateKey,
+        _ reason: ReasonCode,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [AgentAction]
     ) {
         guard tasks.remove(key) else { return }
         actions.append(.log(LogLine(.error, "\(key): \(reason): \(message)")))
@@ -107,7 +118,11 @@ extension AgentCore {
     }
 
     mutating func evaluationFailed(
-        _ job: JobID, _ round: RoundNumber, _ reason: ReasonCode, _ message: String, _ now: Instant,
+        _ job: JobID,
+        _ round: RoundNumber,
+        _ reason: ReasonCode,
+        _ message: String,
+        _ now: Instant,
         _ actions: inout [AgentAction]
     ) {
         tasks.finishEvaluation(job, round)
@@ -139,7 +154,9 @@ extension AgentCore {
     }
 
     mutating func uploadRequested(_ request: UploadRequest, _ actions: inout [AgentAction]) {
-        guard let entry = outbox[request.key], request.offset >= 0, request.offset < entry.offer.byteCount else { return }
+        guard let entry = outbox[request.key], request.offset >= 0, request.offset < entry.offer.byteCount else {
+            return
+        }
         outbox[request.key]?.state = .uploading
         actions.append(.sendUpdate(request.key, transfer: request.transfer, offset: request.offset))
     }

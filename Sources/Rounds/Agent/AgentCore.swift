@@ -62,7 +62,9 @@ public struct AgentCore: Sendable {
         case .stopped: return nil
         case .online(let welcome):
             var deadline = min(
-                lastSent.advanced(by: welcome.heartbeat), lastHeard.advanced(by: welcome.silenceLimit))
+                lastSent.advanced(by: welcome.heartbeat),
+                lastHeard.advanced(by: welcome.silenceLimit)
+            )
             for entry in outbox.values {
                 if let retryAt = entry.retryAt { deadline = min(deadline, retryAt) }
             }
@@ -118,9 +120,14 @@ public struct AgentCore: Sendable {
 
     private var hello: Hello {
         Hello(
-            role: .agent, agent: configuration.agent.name, incarnation: configuration.incarnation,
-            codecs: configuration.codecs, labels: configuration.labels, resources: configuration.resources,
-            software: configuration.software)
+            role: .agent,
+            agent: configuration.agent.name,
+            incarnation: configuration.incarnation,
+            codecs: configuration.codecs,
+            labels: configuration.labels,
+            resources: configuration.resources,
+            software: configuration.software
+        )
     }
 
     mutating func send(_ message: AgentMessage, _ now: Instant, _ actions: inout [AgentAction]) {
@@ -243,7 +250,9 @@ public struct AgentCore: Sendable {
         case (.online, .cancel(let cancellation)):
             cancelled(cancellation, now, &actions)
         default:
-            actions.append(.disconnect(Goodbye(.protocolViolation, "a message before the welcome, or a second welcome")))
+            actions.append(
+                .disconnect(Goodbye(.protocolViolation, "a message before the welcome, or a second welcome"))
+            )
             lost("the coordinator does not keep to the protocol", now, &actions)
         }
     }

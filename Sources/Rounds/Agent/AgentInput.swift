@@ -26,9 +26,15 @@ public struct AgentConfiguration: Sendable, Hashable {
 
     /// Creates a configuration.
     public init(
-        agent: AgentID, incarnation: UInt64, codecs: [String] = ["fp32"], labels: [String: String] = [:],
-        resources: [String: Double] = [:], software: String = "", patience: Duration? = .seconds(30),
-        longestPause: Duration = .seconds(15), handshakeLimit: Duration = .seconds(10)
+        agent: AgentID,
+        incarnation: UInt64,
+        codecs: [String] = ["fp32"],
+        labels: [String: String] = [:],
+        resources: [String: Double] = [:],
+        software: String = "",
+        patience: Duration? = .seconds(30),
+        longestPause: Duration = .seconds(15),
+        handshakeLimit: Duration = .seconds(10)
     ) {
         self.agent = agent
         self.incarnation = incarnation

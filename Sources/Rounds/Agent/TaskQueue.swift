@@ -55,7 +55,9 @@ struct TaskQueue: Sendable {
 
     /// Whether an evaluation of the same model waits or is under way.
     func contains(_ evaluation: EvaluateTask) -> Bool {
-        ([current].compactMap { $0 } + waiting).contains { if case .evaluate(let task) = $0 { task == evaluation } else { false } }
+        ([current].compactMap { $0 } + waiting).contains {
+            if case .evaluate(let task) = $0 { task == evaluation } else { false }
+        }
     }
 
     /// Whether this training task, from the same model, waits or is under way.
@@ -110,7 +112,9 @@ struct TaskQueue: Sendable {
             download = Download(model: model, layout: layout)
             heldModel = nil
         }
-        guard let heldBytes = download?.heldBytes, download?.transfer == nil, heldBytes < model.byteCount else { return nil }
+        guard let heldBytes = download?.heldBytes, download?.transfer == nil, heldBytes < model.byteCount else {
+            return nil
+        }
         lastTransfer += 1
         download?.transfer = lastTransfer
         return BlobRequest(transfer: lastTransfer, digest: model.digest, offset: heldBytes)

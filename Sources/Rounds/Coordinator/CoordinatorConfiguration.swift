@@ -21,9 +21,13 @@ public struct CoordinatorConfiguration: Sendable, Hashable {
 
     /// Creates a configuration; the defaults suit a coordinator on a reliable network.
     public init(
-        heartbeat: Duration = .seconds(20), silenceLimit: Duration = .seconds(60),
-        reconnectEarliest: Duration = .milliseconds(50), reconnectLatest: Duration = .seconds(2),
-        agentGrace: Duration = .seconds(30), helloLimit: Duration = .seconds(10), concurrentUploads: Int = 64,
+        heartbeat: Duration = .seconds(20),
+        silenceLimit: Duration = .seconds(60),
+        reconnectEarliest: Duration = .milliseconds(50),
+        reconnectLatest: Duration = .seconds(2),
+        agentGrace: Duration = .seconds(30),
+        helloLimit: Duration = .seconds(10),
+        concurrentUploads: Int = 64,
         chunkBytes: Int = 512 << 10
     ) {
         precondition(silenceLimit >= heartbeat * 2, "a silence limit below two heartbeats drops living agents")

@@ -22,7 +22,10 @@ extension CoordinatorCore {
     }
 
     private mutating func perform(
-        _ action: JobAction, of job: JobID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ action: JobAction,
+        of job: JobID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         switch action {
         case .record(let entries, let record):
@@ -58,7 +61,10 @@ extension CoordinatorCore {
     }
 
     private mutating func withdraw(
-        _ key: UpdateKey, _ reason: ReasonCode, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ key: UpdateKey,
+        _ reason: ReasonCode,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         if uploads[key] != nil {
             uploads.remove(key)
@@ -112,7 +118,10 @@ extension CoordinatorCore {
     }
 
     mutating func recordFailed(
-        _ token: RecordToken, _ message: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ token: RecordToken,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         actions.append(.log(LogLine(.error, "the journal cannot be written: \(message); free some space on its disk")))
         switch token {
@@ -127,13 +136,20 @@ extension CoordinatorCore {
     // MARK: - Evaluation
 
     private mutating func evaluate(
-        _ round: RoundNumber, of job: JobID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ round: RoundNumber,
+        of job: JobID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let machine = jobs[job], let model = machine.model else { return }
         let connected = agents.filter { $0.value.connection != nil }.map(\.key).sorted()
         let deadline = now.advanced(by: machine.specification.round.deadline.duration)
         let task = EvaluateTask(
-            job: job, base: model.reference, model: machine.specification.model, layout: model.layout)
+            job: job,
+            base: model.reference,
+            model: machine.specification.model,
+            layout: model.layout
+        )
         evaluations[round] = EvaluationCollector(task: task, awaiting: Set(connected), deadline: deadline)
         for agent in connected { askToEvaluate(agent, round, &actions) }
         if connected.isEmpty { finishEvaluation(round, now, &actions) }
@@ -152,7 +168,10 @@ extension CoordinatorCore {
     }
 
     mutating func evaluationArrived(
-        _ report: EvaluationReport, from agent: AgentID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ report: EvaluationReport,
+        from agent: AgentID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard evaluations[report.round]?.job == report.job else { return }
         evaluations[report.round]?.add(report.outcome, from: agent)
@@ -164,7 +183,11 @@ extension CoordinatorCore {
     }
 
     mutating func evaluationFailed(
-        _ job: JobID, _ round: RoundNumber, _ agent: AgentID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ job: JobID,
+        _ round: RoundNumber,
+        _ agent: AgentID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard evaluations[round]?.job == job else { return }
         evaluations[round]?.giveUp(agent)

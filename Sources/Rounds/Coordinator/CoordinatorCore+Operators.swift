@@ -4,7 +4,10 @@ import FoundationEssentials
 
 extension CoordinatorCore {
     mutating func requested(
-        _ request: OperatorRequest, _ connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ request: OperatorRequest,
+        _ connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         switch request {
         case .submit(let text):
@@ -35,7 +38,9 @@ extension CoordinatorCore {
     }
 
     private func known(
-        _ id: JobID, _ connection: ConnectionID, _ actions: inout [CoordinatorAction]
+        _ id: JobID,
+        _ connection: ConnectionID,
+        _ actions: inout [CoordinatorAction]
     ) -> JobMachine? {
         if let job = jobs[id] { return job }
         refuse(.unknownJob, "there is no \(id) here; `tributary job list` shows all", connection, &actions)
@@ -43,7 +48,10 @@ extension CoordinatorCore {
     }
 
     private func refuse(
-        _ reason: ReasonCode, _ message: String, _ connection: ConnectionID, _ actions: inout [CoordinatorAction]
+        _ reason: ReasonCode,
+        _ message: String,
+        _ connection: ConnectionID,
+        _ actions: inout [CoordinatorAction]
     ) {
         actions.append(.send(connection, .operatorReply(.refused(reason, message: message))))
     }
@@ -75,7 +83,10 @@ extension CoordinatorCore {
     }
 
     mutating func submitted(
-        _ id: JobID, _ connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ id: JobID,
+        _ connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let specification = submissions.removeValue(forKey: id) else { return }
         let job = JobMachine(job: id, specification: specification)

@@ -2,7 +2,10 @@
 
 extension CoordinatorCore {
     mutating func opened(
-        _ connection: ConnectionID, _ peer: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ connection: ConnectionID,
+        _ peer: String,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         precondition(sessions[connection] == nil, "a connection opens once")
         if isShuttingDown || sessions.count >= Limits.connections {
@@ -16,7 +19,10 @@ extension CoordinatorCore {
     }
 
     mutating func greet(
-        _ hello: Hello, _ connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard case .greeting = sessions[connection]?.state else {
             return drop(connection, Goodbye(.protocolViolation, "a second hello on one connection"), now, &actions)
@@ -43,13 +49,21 @@ extension CoordinatorCore {
 
     private func welcome(_ version: UInt32) -> Welcome {
         Welcome(
-            version: version, heartbeat: configuration.heartbeat, silenceLimit: configuration.silenceLimit,
-            reconnectEarliest: configuration.reconnectEarliest, reconnectLatest: configuration.reconnectLatest,
-            chunkBytes: configuration.chunkBytes)
+            version: version,
+            heartbeat: configuration.heartbeat,
+            silenceLimit: configuration.silenceLimit,
+            reconnectEarliest: configuration.reconnectEarliest,
+            reconnectLatest: configuration.reconnectLatest,
+            chunkBytes: configuration.chunkBytes
+        )
     }
 
     private mutating func admit(
-        _ agent: AgentID, _ hello: Hello, _ connection: ConnectionID, _ version: UInt32, _ now: Instant,
+        _ agent: AgentID,
+        _ hello: Hello,
+        _ connection: ConnectionID,
+        _ version: UInt32,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         if let older = agents[agent]?.connection {
@@ -58,8 +72,11 @@ extension CoordinatorCore {
         }
         sessions[connection]?.state = .agent(agent)
         agents[agent] = AgentRecord(
-            connection: connection, codecs: Set(hello.codecs), labels: hello.labels,
-            resources: hello.resources)
+            connection: connection,
+            codecs: Set(hello.codecs),
+            labels: hello.labels,
+            resources: hello.resources
+        )
         lost[agent] = nil
         actions.append(.send(connection, .welcome(welcome(version))))
         let peer = sessions[connection]?.peer ?? ""
@@ -70,14 +87,20 @@ extension CoordinatorCore {
 
     /// Ends a connection from this side.
     mutating func drop(
-        _ connection: ConnectionID, _ goodbye: Goodbye, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ connection: ConnectionID,
+        _ goodbye: Goodbye,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         actions.append(.close(connection, goodbye))
         closed(connection, "\(goodbye.reason): \(goodbye.message)", now, &actions)
     }
 
     mutating func closed(
-        _ connection: ConnectionID, _ why: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ connection: ConnectionID,
+        _ why: String,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let session = sessions.removeValue(forKey: connection) else { return }
         greeting[connection] = nil

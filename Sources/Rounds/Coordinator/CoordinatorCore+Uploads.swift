@@ -2,7 +2,10 @@
 
 extension CoordinatorCore {
     mutating func blobRequested(
-        _ request: BlobRequest, by agent: AgentID, _ connection: ConnectionID, _ now: Instant,
+        _ request: BlobRequest,
+        by agent: AgentID,
+        _ connection: ConnectionID,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         guard let job = activeJob, let model = servedModels.first(where: { $0.digest == request.digest }),
@@ -13,11 +16,15 @@ extension CoordinatorCore {
             return drop(connection, Goodbye(.unknownBlob, text, retryAfter: .zero), now, &actions)
         }
         actions.append(
-            .sendModel(connection, transfer: request.transfer, job, model, offset: request.offset))
+            .sendModel(connection, transfer: request.transfer, job, model, offset: request.offset)
+        )
     }
 
     mutating func offered(
-        _ offer: UpdateOffer, by agent: AgentID, _ connection: ConnectionID, _ now: Instant,
+        _ offer: UpdateOffer,
+        by agent: AgentID,
+        _ connection: ConnectionID,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         guard offer.key.agent == agent else {
@@ -43,14 +50,19 @@ extension CoordinatorCore {
 
     /// Tells an agent that was away when its round became durable that it may forget.
     private func releaseDurable(
-        _ key: UpdateKey, _ connection: ConnectionID, _ actions: inout [CoordinatorAction]
+        _ key: UpdateKey,
+        _ connection: ConnectionID,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let durable = durableRounds[key.job], key.round <= durable else { return }
         actions.append(.send(connection, .roundCommitted(RoundCommitted(job: key.job, round: durable))))
     }
 
     private mutating func wanted(
-        _ offer: UpdateOffer, _ connection: ConnectionID, _ job: JobMachine, _ now: Instant,
+        _ offer: UpdateOffer,
+        _ connection: ConnectionID,
+        _ job: JobMachine,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         if let base = offer.base, base != job.model?.reference.digest {
@@ -87,7 +99,10 @@ extension CoordinatorCore {
             return (.wrongSize, "an update of \(offer.byteCount) bytes; the model needs \(describe(model.updateBytes))")
         }
         guard offer.weight > 0, offer.weight.isFinite, offer.weight <= specification.admission.maximumWeight else {
-            return (.invalidWeight, "a weight of \(offer.weight); allowed: above 0, at most \(specification.admission.maximumWeight)")
+            return (
+                .invalidWeight,
+                "a weight of \(offer.weight); allowed: above 0, at most \(specification.admission.maximumWeight)"
+            )
         }
         guard offer.loss.isFinite else { return (.notFinite, "a training loss of \(offer.loss)") }
         return nil
@@ -104,7 +119,11 @@ extension CoordinatorCore {
     }
 
     mutating func spoolOpened(
-        _ key: UpdateKey, _ digest: BlobDigest, _ heldBytes: Int, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ key: UpdateKey,
+        _ digest: BlobDigest,
+        _ heldBytes: Int,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let upload = uploads[key], upload.offer.digest == digest, case .opening = upload.state,
             let connection = upload.connection
@@ -114,11 +133,16 @@ extension CoordinatorCore {
         }
         let transfer = uploads.receive(key, from: heldBytes)
         actions.append(
-            .send(connection, .uploadRequest(UploadRequest(key: key, transfer: transfer, offset: heldBytes))))
+            .send(connection, .uploadRequest(UploadRequest(key: key, transfer: transfer, offset: heldBytes)))
+        )
     }
 
     mutating func spoolFailed(
-        _ key: UpdateKey, _ digest: BlobDigest, _ message: String, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ key: UpdateKey,
+        _ digest: BlobDigest,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard let upload = uploads[key], upload.offer.digest == digest else { return }
         uploads.remove(key)
@@ -131,7 +155,10 @@ extension CoordinatorCore {
     }
 
     mutating func arrived(
-        _ chunk: BlobChunk, on connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ chunk: BlobChunk,
+        on connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         // Chunks of a transfer that was withdrawn may still be under way: they are dropped.
         guard let key = uploads.key(ofTransfer: chunk.transfer), let upload = uploads[key],
@@ -155,13 +182,18 @@ extension CoordinatorCore {
         uploads.check(offer.key)
         guard let job = jobs[offer.key.job], let model = job.model else { return }
         let rules = CheckRules(
-            layout: model.layout, seed: job.seed(of: offer.key),
-            maximumNorm: job.specification.admission.maximumNorm)
+            layout: model.layout,
+            seed: job.seed(of: offer.key),
+            maximumNorm: job.specification.admission.maximumNorm
+        )
         actions.append(.check(offer, rules))
     }
 
     mutating func checked(
-        _ key: UpdateKey, _ digest: BlobDigest, _ check: UpdateCheck, _ now: Instant,
+        _ key: UpdateKey,
+        _ digest: BlobDigest,
+        _ check: UpdateCheck,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         guard let upload = uploads[key], upload.offer.digest == digest, case .checking = upload.state else { return }

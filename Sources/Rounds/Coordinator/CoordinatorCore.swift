@@ -39,8 +39,10 @@ public struct CoordinatorCore: Sendable {
     ///   - now: the time.
     ///   - validate: says why a specification cannot be run (an unknown model, rule or codec), or nil.
     public init(
-        configuration: CoordinatorConfiguration = CoordinatorConfiguration(), recovering recovered: [RecoveredJob] = [],
-        at now: Instant, validate: @escaping @Sendable (JobSpecification) -> String?
+        configuration: CoordinatorConfiguration = CoordinatorConfiguration(),
+        recovering recovered: [RecoveredJob] = [],
+        at now: Instant,
+        validate: @escaping @Sendable (JobSpecification) -> String?
     ) {
         self.configuration = configuration
         self.validate = validate
@@ -139,7 +141,10 @@ public struct CoordinatorCore: Sendable {
     }
 
     private mutating func received(
-        _ message: AgentMessage, on connection: ConnectionID, _ now: Instant, _ actions: inout [CoordinatorAction]
+        _ message: AgentMessage,
+        on connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
     ) {
         guard sessions[connection] != nil else { return }
         sessions[connection]?.lastHeard = now
@@ -172,7 +177,10 @@ public struct CoordinatorCore: Sendable {
     }
 
     private mutating func taskFailed(
-        _ failure: TaskFailure, of agent: AgentID, _ connection: ConnectionID, _ now: Instant,
+        _ failure: TaskFailure,
+        of agent: AgentID,
+        _ connection: ConnectionID,
+        _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
         guard failure.key.agent == agent else {
@@ -205,7 +213,10 @@ public struct CoordinatorCore: Sendable {
     private mutating func shutdown(_ now: Instant, _ actions: inout [CoordinatorAction]) {
         isShuttingDown = true
         let goodbye = Goodbye(
-            .shuttingDown, "the coordinator stops; come back later", retryAfter: configuration.reconnectLatest)
+            .shuttingDown,
+            "the coordinator stops; come back later",
+            retryAfter: configuration.reconnectLatest
+        )
         for connection in sessions.keys.sorted(by: { $0.value < $1.value }) {
             drop(connection, goodbye, now, &actions)
         }

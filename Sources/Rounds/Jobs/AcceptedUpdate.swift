@@ -23,8 +23,15 @@ public struct AcceptedUpdate: Sendable, Hashable {
 
     /// Creates a description of an update.
     public init(
-        key: UpdateKey, digest: BlobDigest, byteCount: Int, weight: Double, steps: UInt64, trainedSamples: UInt64,
-        loss: Double, trainingTime: Duration, norm: Double
+        key: UpdateKey,
+        digest: BlobDigest,
+        byteCount: Int,
+        weight: Double,
+        steps: UInt64,
+        trainedSamples: UInt64,
+        loss: Double,
+        trainingTime: Duration,
+        norm: Double
     ) {
         self.key = key
         self.digest = digest
@@ -40,7 +47,15 @@ public struct AcceptedUpdate: Sendable, Hashable {
     /// Takes over what the agent offered, with the norm that was measured.
     public init(_ offer: UpdateOffer, norm: Double) {
         self.init(
-            key: offer.key, digest: offer.digest, byteCount: offer.byteCount, weight: offer.weight, steps: offer.steps,
-            trainedSamples: offer.trainedSamples, loss: offer.loss, trainingTime: offer.trainingTime, norm: norm)
+            key: offer.key,
+            digest: offer.digest,
+            byteCount: offer.byteCount,
+            weight: offer.weight,
+            steps: offer.steps,
+            trainedSamples: offer.trainedSamples,
+            loss: offer.loss,
+            trainingTime: offer.trainingTime,
+            norm: norm
+        )
     }
 }

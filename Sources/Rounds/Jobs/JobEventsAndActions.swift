@@ -97,7 +97,10 @@ public struct PreparedModel: Sendable, Equatable {
 
     /// Creates a description of a model.
     public init(
-        reference: ModelReference, layout: TensorLayout, modelDigest: BlobDigest, updateBytes: ClosedRange<Int>
+        reference: ModelReference,
+        layout: TensorLayout,
+        modelDigest: BlobDigest,
+        updateBytes: ClosedRange<Int>
     ) {
         self.reference = reference
         self.layout = layout

@@ -26,7 +26,8 @@ extension JobMachine {
     public func standing(of key: UpdateKey) -> OfferStanding {
         if key.round <= status.round {
             let isCounted =
-                key.round == status.round && key.attempt == lastCommittedAttempt && lastCommittedAgents.contains(key.agent)
+                key.round == status.round && key.attempt == lastCommittedAttempt
+                && lastCommittedAgents.contains(key.agent)
             return isCounted ? .accepted : .refused(.lateUpdate)
         }
         switch stage {
@@ -116,7 +117,11 @@ extension JobMachine {
     }
 
     mutating func failed(
-        _ key: UpdateKey, _ reason: ReasonCode, _ message: String, _ now: Instant, _ actions: inout [JobAction]
+        _ key: UpdateKey,
+        _ reason: ReasonCode,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [JobAction]
     ) {
         guard case .training(var round) = stage, key.round == round.number, key.attempt == round.attempt,
             round.standing[key.agent] == .pending
@@ -181,8 +186,11 @@ extension JobMachine {
     mutating func folded(_ prepared: PreparedModel, _ now: Instant, _ actions: inout [JobAction]) {
         guard case .folding(let round) = stage else { return }
         let committed = CommittedRound(
-            round: round.number, modelDigest: prepared.modelDigest, updates: round.accepted,
-            elapsed: round.startedAt.duration(to: now))
+            round: round.number,
+            modelDigest: prepared.modelDigest,
+            updates: round.accepted,
+            elapsed: round.startedAt.duration(to: now)
+        )
         stage = .committing(round, prepared, committed)
         actions.append(.record([.roundCommitted(job, committed)], .committed))
     }
@@ -199,7 +207,8 @@ extension JobMachine {
         status.message = ""
         actions.append(.committed(committed))
         actions.append(
-            .notify(JobEvent(kind: .roundCommitted, status: status, message: "loss \(committed.loss)")))
+            .notify(JobEvent(kind: .roundCommitted, status: status, message: "loss \(committed.loss)"))
+        )
         let isLast = round.number.value >= status.totalRounds
         let every = specification.evaluateEvery
         let isEvaluated = every > 0 && (isLast || Int(round.number.value) % every == 0)

@@ -184,7 +184,12 @@ public struct JobMachine: Sendable {
     /// Continues the round that was under way: the same cohort, with what it had accepted.
     private mutating func resume(_ open: RecoveredJob.OpenRound, _ now: Instant, _ actions: inout [JobAction]) {
         var round = RoundMachine(
-            number: open.round, attempt: open.attempt, cohort: open.cohort.sorted(), policy: specification.round, now: now)
+            number: open.round,
+            attempt: open.attempt,
+            cohort: open.cohort.sorted(),
+            policy: specification.round,
+            now: now
+        )
         for update in open.accepted where round.standing[update.key.agent] != nil {
             round.set(update.key.agent, to: .accepted(update))
         }
@@ -302,7 +307,13 @@ public struct JobMachine: Sendable {
         let seed = Seed(specification.seed).deriving("selection", UInt64(number.value), UInt64(attempt))
         let count = specification.round.selectionCount(available: available.count)
         let cohort = select(count, seed)
-        let round = RoundMachine(number: number, attempt: attempt, cohort: cohort, policy: specification.round, now: now)
+        let round = RoundMachine(
+            number: number,
+            attempt: attempt,
+            cohort: cohort,
+            policy: specification.round,
+            now: now
+        )
         hasBegunRounds = true
         status.phase = .running
         status.message = ""
@@ -314,9 +325,15 @@ public struct JobMachine: Sendable {
         guard let model else { preconditionFailure("a round begins only with a model") }
         let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
         let task = TrainTask(
-            key: key, base: model.reference, model: specification.model, layout: model.layout,
-            training: specification.training, seed: seed(of: key), codec: specification.codec.uplink,
-            deadline: max(now.duration(to: round.deadline), .zero))
+            key: key,
+            base: model.reference,
+            model: specification.model,
+            layout: model.layout,
+            training: specification.training,
+            seed: seed(of: key),
+            codec: specification.codec.uplink,
+            deadline: max(now.duration(to: round.deadline), .zero)
+        )
         actions.append(.assign(agent, task))
     }
 
@@ -357,7 +374,10 @@ public struct JobMachine: Sendable {
     }
 
     private mutating func recordFailed(
-        _ record: JobRecord, _ message: String, _ now: Instant, _ actions: inout [JobAction]
+        _ record: JobRecord,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [JobAction]
     ) {
         if case .accepted(let agent) = record {
             // Not journaled, so not acknowledged: the agent keeps its update and offers it again.
@@ -399,7 +419,10 @@ public struct JobMachine: Sendable {
     }
 
     private mutating func workFailed(
-        _ reason: ReasonCode, _ message: String, _ now: Instant, _ actions: inout [JobAction]
+        _ reason: ReasonCode,
+        _ message: String,
+        _ now: Instant,
+        _ actions: inout [JobAction]
     ) {
         let work: JobAction? =
             switch stage {

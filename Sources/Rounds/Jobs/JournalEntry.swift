@@ -43,8 +43,15 @@ public struct CommittedRound: Sendable, Hashable {
 
     /// Creates a record.
     public init(
-        round: RoundNumber, modelDigest: BlobDigest, updateCount: Int, weight: Double, bytesUp: UInt64,
-        trainedSamples: UInt64, loss: Double, trainingTime: Duration, elapsed: Duration
+        round: RoundNumber,
+        modelDigest: BlobDigest,
+        updateCount: Int,
+        weight: Double,
+        bytesUp: UInt64,
+        trainedSamples: UInt64,
+        loss: Double,
+        trainingTime: Duration,
+        elapsed: Duration
     ) {
         self.round = round
         self.modelDigest = modelDigest
@@ -59,15 +66,23 @@ public struct CommittedRound: Sendable, Hashable {
 
     /// Sums up the updates of a round.
     public init(
-        round: RoundNumber, modelDigest: BlobDigest, updates: [AcceptedUpdate], elapsed: Duration
+        round: RoundNumber,
+        modelDigest: BlobDigest,
+        updates: [AcceptedUpdate],
+        elapsed: Duration
     ) {
         let weight = updates.reduce(0) { $0 + $1.weight }
         self.init(
-            round: round, modelDigest: modelDigest, updateCount: updates.count, weight: weight,
+            round: round,
+            modelDigest: modelDigest,
+            updateCount: updates.count,
+            weight: weight,
             bytesUp: updates.reduce(0) { $0 + UInt64($1.byteCount) },
             trainedSamples: updates.reduce(0) { $0 &+ $1.trainedSamples },
             loss: weight > 0 ? updates.reduce(0) { $0 + $1.weight * $1.loss } / weight : 0,
-            trainingTime: updates.map(\.trainingTime).max() ?? .zero, elapsed: elapsed)
+            trainingTime: updates.map(\.trainingTime).max() ?? .zero,
+            elapsed: elapsed
+        )
     }
 }
 
@@ -88,7 +103,10 @@ public struct RecoveredJob: Sendable, Equatable {
 
         /// Creates a description of an open round.
         public init(
-            round: RoundNumber, attempt: UInt32, cohort: [AgentID], accepted: [AcceptedUpdate] = [],
+            round: RoundNumber,
+            attempt: UInt32,
+            cohort: [AgentID],
+            accepted: [AcceptedUpdate] = [],
             refused: [AgentID: ReasonCode] = [:]
         ) {
             self.round = round
@@ -142,7 +160,8 @@ public struct RecoveredJob: Sendable, Equatable {
             && left.lastCommittedAgents == right.lastCommittedAgents
             && left.lastCommittedAttempt == right.lastCommittedAttempt && left.open == right.open
             && left.abandonedAttempts == right.abandonedAttempts && left.refusedUpdates == right.refusedUpdates
-            && left.evaluation?.round == right.evaluation?.round && left.evaluation?.summary == right.evaluation?.summary
+            && left.evaluation?.round == right.evaluation?.round
+            && left.evaluation?.summary == right.evaluation?.summary
     }
 
     /// Adds one fact. Facts of other jobs, and facts that contradict earlier ones, are programmer errors of the ledger and ignored

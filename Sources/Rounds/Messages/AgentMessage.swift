@@ -81,9 +81,15 @@ public struct Hello: Sendable, Equatable {
 
     /// Creates the message.
     public init(
-        oldestVersion: UInt32 = ProtocolVersion.oldest, newestVersion: UInt32 = ProtocolVersion.newest, role: Role = .agent,
-        agent: String = "", incarnation: UInt64 = 0, codecs: [String] = ["fp32"], labels: [String: String] = [:],
-        resources: [String: Double] = [:], software: String = ""
+        oldestVersion: UInt32 = ProtocolVersion.oldest,
+        newestVersion: UInt32 = ProtocolVersion.newest,
+        role: Role = .agent,
+        agent: String = "",
+        incarnation: UInt64 = 0,
+        codecs: [String] = ["fp32"],
+        labels: [String: String] = [:],
+        resources: [String: Double] = [:],
+        software: String = ""
     ) {
         self.oldestVersion = oldestVersion
         self.newestVersion = newestVersion
@@ -128,8 +134,11 @@ public struct Welcome: Sendable, Equatable {
 
     /// Creates the message.
     public init(
-        version: UInt32 = ProtocolVersion.newest, heartbeat: Duration = .seconds(30), silenceLimit: Duration = .seconds(90),
-        reconnectEarliest: Duration = .milliseconds(100), reconnectLatest: Duration = .seconds(2),
+        version: UInt32 = ProtocolVersion.newest,
+        heartbeat: Duration = .seconds(30),
+        silenceLimit: Duration = .seconds(90),
+        reconnectEarliest: Duration = .milliseconds(100),
+        reconnectLatest: Duration = .seconds(2),
         chunkBytes: Int = Limits.chunkBytes
     ) {
         self.version = version

@@ -43,8 +43,14 @@ public struct TrainTask: Sendable, Equatable {
 
     /// Creates a task.
     public init(
-        key: UpdateKey, base: ModelReference, model: ModelSpecification, layout: TensorLayout,
-        training: TrainingSpecification, seed: UInt64, codec: String, deadline: Duration
+        key: UpdateKey,
+        base: ModelReference,
+        model: ModelSpecification,
+        layout: TensorLayout,
+        training: TrainingSpecification,
+        seed: UInt64,
+        codec: String,
+        deadline: Duration
     ) {
         self.key = key
         self.base = base

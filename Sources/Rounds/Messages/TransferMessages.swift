@@ -60,8 +60,16 @@ public struct UpdateOffer: Sendable, Equatable {
 
     /// Creates the message.
     public init(
-        key: UpdateKey, digest: BlobDigest, byteCount: Int, codec: String, weight: Double, steps: UInt64 = 0,
-        trainedSamples: UInt64 = 0, loss: Double = 0, trainingTime: Duration = .zero, base: BlobDigest? = nil
+        key: UpdateKey,
+        digest: BlobDigest,
+        byteCount: Int,
+        codec: String,
+        weight: Double,
+        steps: UInt64 = 0,
+        trainedSamples: UInt64 = 0,
+        loss: Double = 0,
+        trainingTime: Duration = .zero,
+        base: BlobDigest? = nil
     ) {
         self.key = key
         self.digest = digest

@@ -113,10 +113,17 @@ public struct JobSpecification: Hashable, Sendable, Codable {
 
     /// Creates a specification.
     public init(
-        name: String = "job", seed: UInt64 = 1, rounds: Int = 10, minimumAgents: Int = 1,
-        model: ModelSpecification = ModelSpecification(), training: TrainingSpecification = TrainingSpecification(),
-        strategy: Strategy = Strategy(), round: RoundPolicy = RoundPolicy(), codec: Coding = Coding(),
-        admission: Admission = Admission(), evaluateEvery: Int = 1
+        name: String = "job",
+        seed: UInt64 = 1,
+        rounds: Int = 10,
+        minimumAgents: Int = 1,
+        model: ModelSpecification = ModelSpecification(),
+        training: TrainingSpecification = TrainingSpecification(),
+        strategy: Strategy = Strategy(),
+        round: RoundPolicy = RoundPolicy(),
+        codec: Coding = Coding(),
+        admission: Admission = Admission(),
+        evaluateEvery: Int = 1
     ) {
         self.name = name
         self.seed = seed
@@ -169,7 +176,10 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         try file.check(!name.isEmpty && name.utf8.count <= 128, "name", "1 to 128 bytes long")
         try file.check(rounds >= 1 && rounds <= 1 << 30, "rounds", "between 1 and 2^30")
         try file.check(
-            minimumAgents >= 1 && minimumAgents <= Limits.connections, "minimum_agents", "between 1 and \(Limits.connections)")
+            minimumAgents >= 1 && minimumAgents <= Limits.connections,
+            "minimum_agents",
+            "between 1 and \(Limits.connections)"
+        )
         try file.check(evaluateEvery >= 0, "evaluate_every", "0 (never) or more")
     }
 }

@@ -17,7 +17,11 @@ public struct ModelSpecification: Hashable, Sendable, Codable {
 
     /// Creates a specification.
     public init(
-        kind: String = "mlp", input: [Int] = [28, 28], classes: Int = 10, hidden: [Int] = [64], elements: Int = 0,
+        kind: String = "mlp",
+        input: [Int] = [28, 28],
+        classes: Int = 10,
+        hidden: [Int] = [64],
+        elements: Int = 0,
         settings: [String: Double] = [:]
     ) {
         self.kind = kind
@@ -36,11 +40,19 @@ public struct ModelSpecification: Hashable, Sendable, Codable {
         let known = ["kind", "input", "classes", "hidden", "elements", "settings"]
         let file = try StrictContainer(decoder, known: known)
         self.init(
-            kind: try file.value("kind", default: "mlp"), input: try file.value("input", default: [28, 28]),
-            classes: try file.value("classes", default: 10), hidden: try file.value("hidden", default: [64]),
-            elements: try file.value("elements", default: 0), settings: try file.value("settings", default: [:]))
+            kind: try file.value("kind", default: "mlp"),
+            input: try file.value("input", default: [28, 28]),
+            classes: try file.value("classes", default: 10),
+            hidden: try file.value("hidden", default: [64]),
+            elements: try file.value("elements", default: 0),
+            settings: try file.value("settings", default: [:])
+        )
         let sizes = input + hidden
-        try file.check(!input.isEmpty && sizes.allSatisfy { $0 >= 1 && $0 <= 1 << 24 }, "input", "a list of positive sizes")
+        try file.check(
+            !input.isEmpty && sizes.allSatisfy { $0 >= 1 && $0 <= 1 << 24 },
+            "input",
+            "a list of positive sizes"
+        )
         let isSmall = input.reduce(1.0) { $0 * Double($1) } <= 0x1p33
         try file.check(isSmall, "input", "a sample of at most 2^33 values")
         try file.check(classes >= 1 && classes <= 1 << 20, "classes", "between 1 and 1048576")

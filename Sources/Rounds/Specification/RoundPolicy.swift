@@ -31,9 +31,14 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
 
     /// Creates a policy.
     public init(
-        cohort: Int = 0, overSelection: Double = 0, quorum: Double = 0.5, minimumUpdates: Int = 1,
-        deadline: DurationText = DurationText(.seconds(600)), belowQuorum: BelowQuorum = .extend,
-        maximumExtensions: Int = 3, maximumAttempts: Int = 3
+        cohort: Int = 0,
+        overSelection: Double = 0,
+        quorum: Double = 0.5,
+        minimumUpdates: Int = 1,
+        deadline: DurationText = DurationText(.seconds(600)),
+        belowQuorum: BelowQuorum = .extend,
+        maximumExtensions: Int = 3,
+        maximumAttempts: Int = 3
     ) {
         self.cohort = cohort
         self.overSelection = overSelection
@@ -68,16 +73,25 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
         belowQuorum = try file.value("below_quorum", default: standard.belowQuorum)
         maximumExtensions = try file.value("maximum_extensions", default: standard.maximumExtensions)
         maximumAttempts = try file.value("maximum_attempts", default: standard.maximumAttempts)
-        try file.check(cohort >= 0 && cohort <= Limits.connections, "cohort", "between 0 (everyone) and \(Limits.connections)")
+        try file.check(
+            cohort >= 0 && cohort <= Limits.connections,
+            "cohort",
+            "between 0 (everyone) and \(Limits.connections)"
+        )
         try file.check(overSelection >= 0 && overSelection <= 10, "over_selection", "between 0 and 10")
         try file.check(quorum > 0 && quorum <= 1, "quorum", "above 0 and at most 1")
         try file.check(
-            minimumUpdates >= 1 && minimumUpdates <= Limits.connections, "minimum_updates",
-            "between 1 and \(Limits.connections)")
+            minimumUpdates >= 1 && minimumUpdates <= Limits.connections,
+            "minimum_updates",
+            "between 1 and \(Limits.connections)"
+        )
         try file.check(deadline.duration > .zero, "deadline", "longer than 0s")
         try file.check(maximumExtensions >= 0, "maximum_extensions", "0 or more")
         try file.check(
-            maximumAttempts >= 1 && maximumAttempts <= 1 << 30, "maximum_attempts", "between 1 and 2^30")
+            maximumAttempts >= 1 && maximumAttempts <= 1 << 30,
+            "maximum_attempts",
+            "between 1 and 2^30"
+        )
     }
 
     /// The agents asked when `available` agents are there.

@@ -24,7 +24,9 @@ package struct StrictContainer {
         for key in container.allKeys where !known.contains(key.stringValue) {
             let place = path.isEmpty ? "" : " under '\(path)'"
             throw SpecificationError(
-                .unknownKey, "unknown key '\(key.stringValue)'\(place); known: \(known.sorted().joined(separator: ", "))")
+                .unknownKey,
+                "unknown key '\(key.stringValue)'\(place); known: \(known.sorted().joined(separator: ", "))"
+            )
         }
     }
 

@@ -21,8 +21,14 @@ public struct TrainingSpecification: Hashable, Sendable, Codable {
 
     /// Creates a specification.
     public init(
-        trainer: String = "sgd", localEpochs: Int = 1, batchSize: Int = 32, learningRate: Double = 0.05,
-        momentum: Double = 0, weightDecay: Double = 0, maximumSteps: Int = 0, settings: [String: Double] = [:]
+        trainer: String = "sgd",
+        localEpochs: Int = 1,
+        batchSize: Int = 32,
+        learningRate: Double = 0.05,
+        momentum: Double = 0,
+        weightDecay: Double = 0,
+        maximumSteps: Int = 0,
+        settings: [String: Double] = [:]
     ) {
         self.trainer = trainer
         self.localEpochs = localEpochs
@@ -48,15 +54,20 @@ public struct TrainingSpecification: Hashable, Sendable, Codable {
     /// Reads the `training:` part of a job file.
     public init(from decoder: any Decoder) throws {
         let known = [
-            "trainer", "local_epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "maximum_steps", "settings",
+            "trainer", "local_epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "maximum_steps",
+            "settings",
         ]
         let file = try StrictContainer(decoder, known: known)
         self.init(
-            trainer: try file.value("trainer", default: "sgd"), localEpochs: try file.value("local_epochs", default: 1),
+            trainer: try file.value("trainer", default: "sgd"),
+            localEpochs: try file.value("local_epochs", default: 1),
             batchSize: try file.value("batch_size", default: 32),
             learningRate: try file.value("learning_rate", default: 0.05),
-            momentum: try file.value("momentum", default: 0), weightDecay: try file.value("weight_decay", default: 0),
-            maximumSteps: try file.value("maximum_steps", default: 0), settings: try file.value("settings", default: [:]))
+            momentum: try file.value("momentum", default: 0),
+            weightDecay: try file.value("weight_decay", default: 0),
+            maximumSteps: try file.value("maximum_steps", default: 0),
+            settings: try file.value("settings", default: [:])
+        )
         try file.check(localEpochs >= 1 && localEpochs <= 1 << 20, "local_epochs", "1 or more")
         try file.check(batchSize >= 1 && batchSize <= 1 << 20, "batch_size", "1 or more")
         try file.check(learningRate > 0 && learningRate.isFinite, "learning_rate", "a positive number")

@@ -12,7 +12,10 @@ enum ModelChecker {
     /// Gives the digests of all committed models.
     @discardableResult
     static func check(
-        _ journal: JournalReading, _ history: History, _ recipe: LearningRecipe, report: (String) -> Void
+        _ journal: JournalReading,
+        _ history: History,
+        _ recipe: LearningRecipe,
+        report: (String) -> Void
     ) -> [JobID: BlobDigest] {
         var models: [JobID: ParameterVector] = [:]
         for commit in journal.commits {
@@ -43,13 +46,16 @@ enum ModelChecker {
     }
 
     private static func combine(
-        _ base: ParameterVector, _ updates: [(weight: Double, delta: [Float])], _ rate: Double
+        _ base: ParameterVector,
+        _ updates: [(weight: Double, delta: [Float])],
+        _ rate: Double
     ) -> ParameterVector {
         let total = updates.reduce(0) { $0 + $1.weight }
         return ParameterVector(
             base.elements.enumerated().map { index, value in
                 let sum = updates.reduce(0.0) { $0 + $1.weight / total * Double($1.delta[index]) }
                 return Float(Double(value) + rate * sum)
-            })
+            }
+        )
     }
 }

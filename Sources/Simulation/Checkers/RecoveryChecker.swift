@@ -11,7 +11,9 @@ struct RecoveryChecker {
 
     func check(report: (String) -> Void) {
         for (job, round) in history.durable.sorted(by: { $0.key < $1.key }) where recoveredRound(of: job) < round {
-            report("I5: round \(round) of \(job) was durable; after the crash the job is at round \(recoveredRound(of: job))")
+            report(
+                "I5: round \(round) of \(job) was durable; after the crash the job is at round \(recoveredRound(of: job))"
+            )
         }
         for commit in history.visible {
             let recovered = jobs.first { $0.job == commit.job }?.committed.first { $0.round == commit.round }

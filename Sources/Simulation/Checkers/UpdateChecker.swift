@@ -14,7 +14,8 @@ enum UpdateChecker {
             if commit.record.updateCount != commit.updates.count {
                 report(
                     "I1: round \(commit.record.round) says it has \(commit.record.updateCount) updates; "
-                        + "the journal accepted \(commit.updates.count)")
+                        + "the journal accepted \(commit.updates.count)"
+                )
             }
             for update in commit.updates where !seen.insert(update.key).inserted {
                 report("I2: \(update.key) is in two commits")

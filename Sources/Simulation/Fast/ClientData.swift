@@ -18,15 +18,20 @@ public struct ClientData: Sendable {
         var specification = try DataSpecification(parsing: scenario.data)
         guard specification.part == nil else {
             throw LearningError(
-                .invalidSpecification, "'data' of a scenario has no part=; its clients share all of it")
+                .invalidSpecification,
+                "'data' of a scenario has no part=; its clients share all of it"
+            )
         }
         if let split = scenario.split { specification.split = try DataSplit(parsing: split) }
         let dataset = try specification.loadWhole()
         train = try dataset.requireTrain()
         test = dataset.test
         partition = try specification.split.partition(
-            labels: train.labels, clientCount: scenario.clients, seed: specification.seed,
-            naturalClients: train.clients)
+            labels: train.labels,
+            clientCount: scenario.clients,
+            seed: specification.seed,
+            naturalClients: train.clients
+        )
     }
 
     /// The samples that a client evaluates on: its share of the test part, every n-th sample.

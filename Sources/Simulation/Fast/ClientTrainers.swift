@@ -24,7 +24,9 @@ final class ClientTrainers {
 
     /// Trains every task; the results are in the order of the tasks.
     func train(
-        _ tasks: [TrainTask], from model: ParameterVector, codec: any UpdateCodec,
+        _ tasks: [TrainTask],
+        from model: ParameterVector,
+        codec: any UpdateCodec,
         samples: @escaping @Sendable (TrainTask) -> Samples
     ) -> [Result<ClientUpdate, ClientFailure>] {
         parallel(tasks.count) { trainer, index in
@@ -41,13 +43,20 @@ final class ClientTrainers {
     }
 
     private static func train(
-        _ task: TrainTask, from model: ParameterVector, codec: any UpdateCodec, samples: Samples, _ trainer: LocalTrainer
+        _ task: TrainTask,
+        from model: ParameterVector,
+        codec: any UpdateCodec,
+        samples: Samples,
+        _ trainer: LocalTrainer
     ) throws -> ClientUpdate {
         let clock = ContinuousClock()
         let begin = clock.now
         var trainedSamples = 0
         let (delta, outcome) = try trainer.train(
-            parameters: model, samples: samples, specification: task.training, seed: Seed(task.seed)
+            parameters: model,
+            samples: samples,
+            specification: task.training,
+            seed: Seed(task.seed)
         ) { progress in
             trainedSamples = progress.samplesSeen
             return true
@@ -63,9 +72,16 @@ final class ClientTrainers {
             content = .coded(bytes, seed: seed)
         }
         let accepted = AcceptedUpdate(
-            key: task.key, digest: BlobDigest(high: 0, low: 0), byteCount: byteCount,
-            weight: Double(max(outcome.sampleCount, 1)), steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples), loss: outcome.meanLoss ?? 0, trainingTime: trainingTime, norm: 0)
+            key: task.key,
+            digest: BlobDigest(high: 0, low: 0),
+            byteCount: byteCount,
+            weight: Double(max(outcome.sampleCount, 1)),
+            steps: UInt64(outcome.steps),
+            trainedSamples: UInt64(trainedSamples),
+            loss: outcome.meanLoss ?? 0,
+            trainingTime: trainingTime,
+            norm: 0
+        )
         return ClientUpdate(accepted: accepted, content: content)
     }
 
@@ -85,15 +101,19 @@ final class ClientTrainers {
             let outcome = try part.get()
             total.add(
                 EvaluationSummary(
-                    sampleCount: UInt64(outcome.sampleCount), correctCount: UInt64(outcome.correctCount),
-                    lossSum: outcome.lossSum))
+                    sampleCount: UInt64(outcome.sampleCount),
+                    correctCount: UInt64(outcome.correctCount),
+                    lossSum: outcome.lossSum
+                )
+            )
         }
         return total
     }
 
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.
     private func parallel<Value: Sendable>(
-        _ count: Int, _ body: @escaping @Sendable (LocalTrainer, Int) -> Value
+        _ count: Int,
+        _ body: @escaping @Sendable (LocalTrainer, Int) -> Value
     ) -> [Value] {
         let work = SharedWork<Value>(count: count)
         let trainers = TrainerBox(trainers)

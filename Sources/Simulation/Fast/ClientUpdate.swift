@@ -38,7 +38,10 @@ struct InHandUpdates: UpdateSet {
         case .elements(let vector):
             let (bytes, owner) = vector.sharedBytes
             return try DenseFloatCodec().makeDecoder(
-                MemoryByteSource(bytes, owner: owner), layout: layout, seed: Seed(0))
+                MemoryByteSource(bytes, owner: owner),
+                layout: layout,
+                seed: Seed(0)
+            )
         case .coded(let bytes, let seed):
             return try codec.makeDecoder(MemoryByteSource(bytes), layout: layout, seed: seed)
         }

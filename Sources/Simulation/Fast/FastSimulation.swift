@@ -5,8 +5,8 @@ import Digest
 import Learning
 import ModelState
 import Randomness
-public import Rounds
 import RoundWork
+public import Rounds
 
 /// Runs a scenario by passing values: the job's own state machine, with virtual clients that train on all cores.
 ///
@@ -67,8 +67,14 @@ public final class FastSimulation {
         }
         precondition(machine.isOver, "the job waits for something that a fast simulation never does")
         return SimulationResult(
-            status: machine.status, rounds: rounds, model: model, layout: recipe.architecture.layout,
-            elapsed: clock.now - begin, trainingElapsed: trainingElapsed, updateCount: updateCount)
+            status: machine.status,
+            rounds: rounds,
+            model: model,
+            layout: recipe.architecture.layout,
+            elapsed: clock.now - begin,
+            trainingElapsed: trainingElapsed,
+            updateCount: updateCount
+        )
     }
 
     private func perform(_ action: JobAction) throws -> [JobAction] {
@@ -141,7 +147,10 @@ public final class FastSimulation {
         let digest = BlobDigest(hashing: model.sharedBytes.bytes)
         let reference = ModelReference(round: round, digest: digest, byteCount: model.byteCount, codec: "fp32")
         return PreparedModel(
-            reference: reference, layout: recipe.architecture.layout, modelDigest: digest,
-            updateBytes: 0...Int.max)
+            reference: reference,
+            layout: recipe.architecture.layout,
+            modelDigest: digest,
+            updateBytes: 0...Int.max
+        )
     }
 }

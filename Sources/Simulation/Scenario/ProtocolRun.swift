@@ -5,8 +5,8 @@ import Digest
 import Learning
 import ModelState
 import Randomness
-import Rounds
 import RoundWork
+import Rounds
 import UpdateCoding
 
 /// Runs a scenario through the real state machines over a virtual network, with real encoded bytes and real training.
@@ -30,26 +30,42 @@ final class ProtocolRun {
         let recipe = try JobRecipe(scenario.job)
         let pool = TrainerPool(architecture: recipe.architecture, threads: scenario.threads)
         var simulation = ProtocolSimulation(
-            recipe: Self.world(recipe, scenario, data, pool), transport: WireTransport())
+            recipe: Self.world(recipe, scenario, data, pool),
+            transport: WireTransport()
+        )
         simulation.configuration = CoordinatorConfiguration()
         let profiles = Array(repeating: AgentProfile(), count: scenario.clients)
         let result = try simulation.run(
-            job: scenario.job, agents: profiles, seed: Seed(scenario.job.seed).deriving("world")
+            job: scenario.job,
+            agents: profiles,
+            seed: Seed(scenario.job.seed).deriving("world")
         ) { [self] in noted($0) }
         var status = result.status
         status.modelDigest = BlobDigest(hashing: result.model.sharedBytes.bytes)
         return SimulationResult(
-            status: status, rounds: rounds, model: result.model, layout: recipe.architecture.layout,
-            elapsed: clock.now - begin, trainingElapsed: pool.busy, updateCount: Int(status.acceptedUpdates))
+            status: status,
+            rounds: rounds,
+            model: result.model,
+            layout: recipe.architecture.layout,
+            elapsed: clock.now - begin,
+            trainingElapsed: pool.busy,
+            updateCount: Int(status.acceptedUpdates)
+        )
     }
 
     private func noted(_ event: JobEvent) {
         if event.kind == .roundCommitted, let digest = event.status.modelDigest {
             let committed = CommittedRound(
-                round: event.status.round, modelDigest: digest, updates: [], elapsed: event.status.elapsed)
+                round: event.status.round,
+                modelDigest: digest,
+                updates: [],
+                elapsed: event.status.elapsed
+            )
             rounds.append(SimulationResult.Round(committed: committed, evaluation: nil))
         }
-        if event.kind == .evaluated, let index = rounds.lastIndex(where: { $0.committed.round == event.status.evaluatedRound }) {
+        if event.kind == .evaluated,
+            let index = rounds.lastIndex(where: { $0.committed.round == event.status.evaluatedRound })
+        {
             rounds[index].evaluation = event.status.evaluation
         }
         observer(event)
@@ -57,7 +73,10 @@ final class ProtocolRun {
 
     /// The work inside the virtual world, done by the same code as in a real one.
     private static func world(
-        _ recipe: JobRecipe, _ scenario: Scenario, _ data: ClientData, _ pool: TrainerPool
+        _ recipe: JobRecipe,
+        _ scenario: Scenario,
+        _ data: ClientData,
+        _ pool: TrainerPool
     ) -> LearningRecipe {
         let numbers = Dictionary(uniqueKeysWithValues: scenario.agents.enumerated().map { ($1, $0) })
         let client = { @Sendable (agent: AgentID) -> Int in
@@ -84,25 +103,38 @@ final class ProtocolRun {
                     guard let samples else { return EvaluationSummary() }
                     let outcome = try trainer.evaluate(parameters: model, samples: samples)
                     return EvaluationSummary(
-                        sampleCount: UInt64(outcome.sampleCount), correctCount: UInt64(outcome.correctCount),
-                        lossSum: outcome.lossSum)
+                        sampleCount: UInt64(outcome.sampleCount),
+                        correctCount: UInt64(outcome.correctCount),
+                        lossSum: outcome.lossSum
+                    )
                 }
             },
-            digest: { BlobDigest(hashing: $0) })
+            digest: { BlobDigest(hashing: $0) }
+        )
     }
 
     private static func train(
-        _ task: TrainTask, _ model: ParameterVector, _ samples: Samples, _ trainer: LocalTrainer
+        _ task: TrainTask,
+        _ model: ParameterVector,
+        _ samples: Samples,
+        _ trainer: LocalTrainer
     ) throws -> TrainingOutcome {
         var trainedSamples = 0
         let (delta, outcome) = try trainer.train(
-            parameters: model, samples: samples, specification: task.training, seed: Seed(task.seed)
+            parameters: model,
+            samples: samples,
+            specification: task.training,
+            seed: Seed(task.seed)
         ) { progress in
             trainedSamples = progress.samplesSeen
             return true
         }
         return TrainingOutcome(
-            delta: delta, weight: Double(max(outcome.sampleCount, 1)), steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples), loss: outcome.meanLoss ?? 0)
+            delta: delta,
+            weight: Double(max(outcome.sampleCount, 1)),
+            steps: UInt64(outcome.steps),
+            trainedSamples: UInt64(trainedSamples),
+            loss: outcome.meanLoss ?? 0
+        )
     }
 }

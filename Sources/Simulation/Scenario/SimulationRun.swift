@@ -11,7 +11,8 @@ public enum SimulationRun {
     ///   - observer: is told every event of the job.
     /// - Throws: an error that says what of the scenario cannot be used.
     public static func run(
-        _ scenario: Scenario, observer: @escaping (JobEvent) -> Void = { _ in }
+        _ scenario: Scenario,
+        observer: @escaping (JobEvent) -> Void = { _ in }
     ) throws -> SimulationResult {
         let data = try ClientData(scenario)
         switch scenario.mode {

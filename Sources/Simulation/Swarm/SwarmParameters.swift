@@ -43,23 +43,45 @@ struct SwarmParameters: Sendable {
         outageSeconds = range(1, 12)
         func rate() -> Double? { chance(0.5) ? range(5, 60) : nil }
         faults = Faults(
-            disconnect: rate(), clog: rate(), partition: rate(), coordinatorKill: rate(), powerLoss: rate(),
-            agentKill: rate(), agentWipe: rate(), fullDisk: rate())
+            disconnect: rate(),
+            clog: rate(),
+            partition: rate(),
+            coordinatorKill: rate(),
+            powerLoss: rate(),
+            agentKill: rate(),
+            agentWipe: rate(),
+            fullDisk: rate()
+        )
         coordinator = CoordinatorConfiguration(
-            heartbeat: .seconds(2), silenceLimit: .seconds(6), reconnectEarliest: .milliseconds(50),
-            reconnectLatest: .milliseconds(1 + generator.below(2_000) + 50), agentGrace: .virtual(seconds: range(1, 20)),
-            helloLimit: .seconds(5), concurrentUploads: 1 + generator.below(agentCount), chunkBytes: 64 << generator.below(4))
+            heartbeat: .seconds(2),
+            silenceLimit: .seconds(6),
+            reconnectEarliest: .milliseconds(50),
+            reconnectLatest: .milliseconds(1 + generator.below(2_000) + 50),
+            agentGrace: .virtual(seconds: range(1, 20)),
+            helloLimit: .seconds(5),
+            concurrentUploads: 1 + generator.below(agentCount),
+            chunkBytes: 64 << generator.below(4)
+        )
         durations = CoordinatorDurations(
-            record: .virtual(seconds: range(0.000_1, 0.05)), openSpool: .virtual(seconds: range(0.000_1, 0.02)),
-            check: .virtual(seconds: range(0.000_1, 0.05)), prepare: .virtual(seconds: range(0.000_1, 0.5)),
-            fold: .virtual(seconds: range(0.000_1, 0.5)), synchronize: .virtual(seconds: range(0.001, 2)))
+            record: .virtual(seconds: range(0.000_1, 0.05)),
+            openSpool: .virtual(seconds: range(0.000_1, 0.02)),
+            check: .virtual(seconds: range(0.000_1, 0.05)),
+            prepare: .virtual(seconds: range(0.000_1, 0.5)),
+            fold: .virtual(seconds: range(0.000_1, 0.5)),
+            synchronize: .virtual(seconds: range(0.001, 2))
+        )
         agents = (0..<agentCount).map { _ in
             let link = LinkProfile(
-                latency: .virtual(seconds: range(0.000_1, 0.1)), jitter: .virtual(seconds: range(0, 0.1)),
-                bytesPerSecond: range(300, 50_000))
+                latency: .virtual(seconds: range(0.000_1, 0.1)),
+                jitter: .virtual(seconds: range(0, 0.1)),
+                bytesPerSecond: range(300, 50_000)
+            )
             return AgentProfile(
-                link: link, training: .virtual(seconds: range(0.05, 8)), evaluation: .virtual(seconds: range(0.01, 1)),
-                startsAfter: .virtual(seconds: range(0, 3)))
+                link: link,
+                training: .virtual(seconds: range(0.05, 8)),
+                evaluation: .virtual(seconds: range(0.01, 1)),
+                startsAfter: .virtual(seconds: range(0, 3))
+            )
         }
         poisoner = !isFull && chance(0.3) ? generator.below(agentCount) : nil
         cancelAfter = !isFull && chance(0.15) ? range(1, 40) : nil
@@ -70,7 +92,10 @@ struct SwarmParameters: Sendable {
     }
 
     private static func job(
-        _ number: Int, _ agentCount: Int, _ isFull: Bool, _ generator: inout SeededGenerator
+        _ number: Int,
+        _ agentCount: Int,
+        _ isFull: Bool,
+        _ generator: inout SeededGenerator
     ) -> JobSpecification {
         let deadline = DurationText(.seconds(15 + generator.below(45)))
         let policy: RoundPolicy
@@ -79,16 +104,25 @@ struct SwarmParameters: Sendable {
         } else {
             let cohort = generator.below(agentCount + 1)
             policy = RoundPolicy(
-                cohort: cohort, overSelection: generator.below(2) == 0 ? 0 : 0.5, quorum: 0.3 + 0.7 * generator.uniform(),
-                minimumUpdates: 1, deadline: deadline,
-                belowQuorum: RoundPolicy.BelowQuorum.allCases[generator.below(3)], maximumExtensions: generator.below(3),
-                maximumAttempts: 2 + generator.below(4))
+                cohort: cohort,
+                overSelection: generator.below(2) == 0 ? 0 : 0.5,
+                quorum: 0.3 + 0.7 * generator.uniform(),
+                minimumUpdates: 1,
+                deadline: deadline,
+                belowQuorum: RoundPolicy.BelowQuorum.allCases[generator.below(3)],
+                maximumExtensions: generator.below(3),
+                maximumAttempts: 2 + generator.below(4)
+            )
         }
         return JobSpecification(
-            name: "job \(number)", seed: generator.next() >> 1, rounds: 2 + generator.below(4),
+            name: "job \(number)",
+            seed: generator.next() >> 1,
+            rounds: 2 + generator.below(4),
             minimumAgents: isFull ? agentCount : 1 + generator.below(agentCount),
             model: ModelSpecification(kind: "vector", elements: 20 + generator.below(200)),
-            strategy: JobSpecification.Strategy(serverLearningRate: 0.5 + generator.uniform()), round: policy,
-            evaluateEvery: generator.below(3))
+            strategy: JobSpecification.Strategy(serverLearningRate: 0.5 + generator.uniform()),
+            round: policy,
+            evaluateEvery: generator.below(3)
+        )
     }
 }

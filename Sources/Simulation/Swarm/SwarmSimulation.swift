@@ -60,8 +60,14 @@ public struct SwarmSimulation: Sendable {
         let parameters = SwarmParameters(seed: seed)
         let history = History()
         let world = VirtualWorld(
-            recipe: recipe, transport: ValueTransport(), configuration: parameters.coordinator,
-            durations: parameters.durations, canary: canary, observer: history, seed: seed)
+            recipe: recipe,
+            transport: ValueTransport(),
+            configuration: parameters.coordinator,
+            durations: parameters.durations,
+            canary: canary,
+            observer: history,
+            seed: seed
+        )
         world.log.trace = trace
         world.start(agents: parameters.agents, jobs: parameters.jobs, seed: seed)
         if let poisoner = parameters.poisoner {
@@ -80,10 +86,16 @@ public struct SwarmSimulation: Sendable {
         let models = check(journal, history)
         if parameters.isFull { compare(models, parameters, seed, journal, history) }
         return Result(
-            seed: number, violations: history.violations, eventHash: world.log.hash, eventCount: world.log.count,
-            faultCount: injector.faultCount, crashCount: history.crashes, committedRounds: journal.commits.count,
+            seed: number,
+            violations: history.violations,
+            eventHash: world.log.hash,
+            eventCount: world.log.count,
+            faultCount: injector.faultCount,
+            crashCount: history.crashes,
+            committedRounds: journal.commits.count,
             endedJobs: Dictionary(journal.ended.values.map { ("\($0)", 1) }, uniquingKeysWith: +),
-            virtualTime: world.clock.now.sinceStart)
+            virtualTime: world.clock.now.sinceStart
+        )
     }
 
     private func check(_ journal: JournalReading, _ history: History) -> [JobID: BlobDigest] {
@@ -94,7 +106,10 @@ public struct SwarmSimulation: Sendable {
 
     /// With every agent in every round the final models are those of a world without faults.
     private func compare(
-        _ models: [JobID: BlobDigest], _ parameters: SwarmParameters, _ seed: Seed, _ journal: JournalReading,
+        _ models: [JobID: BlobDigest],
+        _ parameters: SwarmParameters,
+        _ seed: Seed,
+        _ journal: JournalReading,
         _ history: History
     ) {
         for (id, specification) in journal.specifications.sorted(by: { $0.key < $1.key }) {

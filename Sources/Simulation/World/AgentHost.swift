@@ -44,7 +44,11 @@ final class AgentHost {
     private var upload: (key: UpdateKey, transfer: UInt64, offset: Int)?
 
     init(
-        agent: AgentID, number: Int, world: VirtualWorld, profile: AgentProfile, seed: Seed
+        agent: AgentID,
+        number: Int,
+        world: VirtualWorld,
+        profile: AgentProfile,
+        seed: Seed
     ) {
         self.agent = agent
         self.number = UInt64(number) + 16
@@ -214,7 +218,9 @@ final class AgentHost {
             loaded.bytes.withUnsafeBytes { recipe.digest($0) } == reference.digest && loaded.bytes.count % 4 == 0
         if isValid {
             let model = loaded.bytes.withUnsafeBytes { bytes in
-                ParameterVector((0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) })
+                ParameterVector(
+                    (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+                )
             }
             held = (reference.digest, model)
         }
@@ -246,10 +252,17 @@ final class AgentHost {
                 try codec.encode($0, layout: task.layout, seed: Seed(task.seed).deriving("code"), into: &bytes)
             }
             let offer = UpdateOffer(
-                key: task.key, digest: bytes.withUnsafeBytes { recipe.digest($0) }, byteCount: bytes.count,
-                codec: task.codec, weight: outcome.weight, steps: outcome.steps,
-                trainedSamples: outcome.trainedSamples, loss: outcome.loss,
-                trainingTime: begun.duration(to: clock.now), base: task.base.digest)
+                key: task.key,
+                digest: bytes.withUnsafeBytes { recipe.digest($0) },
+                byteCount: bytes.count,
+                codec: task.codec,
+                weight: outcome.weight,
+                steps: outcome.steps,
+                trainedSamples: outcome.trainedSamples,
+                loss: outcome.loss,
+                trainingTime: begun.duration(to: clock.now),
+                base: task.base.digest
+            )
             disk.put(offer, bytes: bytes)
             observer?.produced(offer, delta: outcome.delta)
             handle(.trained(offer))

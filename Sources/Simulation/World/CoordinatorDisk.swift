@@ -134,7 +134,9 @@ final class CoordinatorDisk {
             switch generator.below(3) {
             case 0: checkpoints[name] = nil
             case 1:
-                if let count = checkpoints[name]?.model.count, count > 0 { checkpoints[name]?.model[count - 1] = -12_345 }
+                if let count = checkpoints[name]?.model.count, count > 0 {
+                    checkpoints[name]?.model[count - 1] = -12_345
+                }
             default: break
             }
         }

@@ -17,7 +17,10 @@ extension CoordinatorHost {
         }
         do {
             let decoder = try recipe.makeCodec(offer.codec).makeDecoder(
-                MemoryByteSource(bytes), layout: rules.layout, seed: Seed(rules.seed).deriving("code"))
+                MemoryByteSource(bytes),
+                layout: rules.layout,
+                seed: Seed(rules.seed).deriving("code")
+            )
             var update = ParameterVector(zeros: rules.layout.elementCount)
             try update.withMutableElements { try decoder.decode(into: $0) }
             try decoder.finish()
@@ -62,14 +65,19 @@ extension CoordinatorHost {
         models[job] = models[job]?.filter { $0.key.value + 2 > round.value }
         // Models of the same bits share one entry.
         served[digest] = ServedModel(job: job, digest: digest, model: model)
-        let kept = Set((models[job] ?? [:]).values.map { $0.withElements { recipe.digest(UnsafeRawBufferPointer($0)) } })
+        let kept = Set(
+            (models[job] ?? [:]).values.map { $0.withElements { recipe.digest(UnsafeRawBufferPointer($0)) } }
+        )
         served = served.filter { $0.value.job != job || kept.contains($0.key) }
         let codec = specifications[job].flatMap { try? recipe.makeCodec($0.codec.uplink) }
         let exact = codec?.encodedByteCount(layout: layout)
         let longest = codec?.maximumEncodedByteCount(layout: layout) ?? layout.byteCount
         return PreparedModel(
             reference: ModelReference(round: round, digest: digest, byteCount: model.byteCount, codec: "fp32"),
-            layout: layout, modelDigest: digest, updateBytes: (exact ?? 1)...(exact ?? longest))
+            layout: layout,
+            modelDigest: digest,
+            updateBytes: (exact ?? 1)...(exact ?? longest)
+        )
     }
 
     // MARK: - Folding
@@ -88,9 +96,11 @@ extension CoordinatorHost {
                     try rule.aggregate(spooled) { start, values in
                         let range = start..<(start + values.count)
                         VectorKernels.apply(
-                            values, scale: specification.strategy.serverLearningRate,
+                            values,
+                            scale: specification.strategy.serverLearningRate,
                             to: UnsafeBufferPointer(rebasing: from[range]),
-                            output: UnsafeMutableBufferPointer(rebasing: to[range]))
+                            output: UnsafeMutableBufferPointer(rebasing: to[range])
+                        )
                     }
                 }
             }
@@ -131,7 +141,10 @@ struct VirtualSpooledUpdates: UpdateSet {
     private let jobSeed: JobMachine
 
     init(
-        _ host: CoordinatorHost, _ specification: JobSpecification, _ layout: TensorLayout, _ accepted: [AcceptedUpdate]
+        _ host: CoordinatorHost,
+        _ specification: JobSpecification,
+        _ layout: TensorLayout,
+        _ accepted: [AcceptedUpdate]
     ) throws {
         self.layout = layout
         codec = try host.recipe.makeCodec(specification.codec.uplink)
@@ -157,6 +170,9 @@ struct VirtualSpooledUpdates: UpdateSet {
     func makeDecoder(at index: Int) throws -> any UpdateDecoder {
         let (update, bytes) = updates[index]
         return try codec.makeDecoder(
-            MemoryByteSource(bytes), layout: layout, seed: Seed(jobSeed.seed(of: update.key)).deriving("code"))
+            MemoryByteSource(bytes),
+            layout: layout,
+            seed: Seed(jobSeed.seed(of: update.key)).deriving("code")
+        )
     }
 }

@@ -62,9 +62,15 @@ final class CoordinatorHost {
     var isWriting = false
 
     init(
-        clock: VirtualClock, log: EventLog, network: VirtualNetwork, recipe: LearningRecipe,
-        configuration: CoordinatorConfiguration, durations: CoordinatorDurations, transport: any MessageTransport,
-        canary: Canary?, seed: Seed
+        clock: VirtualClock,
+        log: EventLog,
+        network: VirtualNetwork,
+        recipe: LearningRecipe,
+        configuration: CoordinatorConfiguration,
+        durations: CoordinatorDurations,
+        transport: any MessageTransport,
+        canary: Canary?,
+        seed: Seed
     ) {
         self.clock = clock
         self.log = log
@@ -88,7 +94,11 @@ final class CoordinatorHost {
         generation += 1
         let recovered = recover()
         var core = CoordinatorCore(
-            configuration: configuration, recovering: recovered, at: clock.now, validate: recipe.validate)
+            configuration: configuration,
+            recovering: recovered,
+            at: clock.now,
+            validate: recipe.validate
+        )
         log.add(2, 1, UInt64(recovered.count), UInt64(disk.journal.count))
         log.note("coordinator starts with \(disk.journal.count) journal entries")
         let actions = core.start(at: clock.now)

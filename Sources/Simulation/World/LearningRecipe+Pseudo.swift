@@ -15,7 +15,8 @@ extension LearningRecipe {
             return (layout, ParameterVector((0..<count).map { _ in generator.uniformFloat() - 0.5 }))
         },
         beginTraining: { task, model in { pseudoTraining(task, model) } },
-        beginEvaluation: { agent, task, model in { pseudoEvaluation(agent, task, model) } })
+        beginEvaluation: { agent, task, model in { pseudoEvaluation(agent, task, model) } }
+    )
 
     private static func pseudoTraining(_ task: TrainTask, _ model: ParameterVector) -> TrainingOutcome {
         let digest = ContentDigest.of(model)
@@ -26,16 +27,25 @@ extension LearningRecipe {
         let delta = ParameterVector(model.elements.map { (target - $0) * pull })
         let weight = Double(1 + generator.below(100))
         return TrainingOutcome(
-            delta: delta, weight: weight, steps: 4, trainedSamples: UInt64(weight), loss: Double(target * target))
+            delta: delta,
+            weight: weight,
+            steps: 4,
+            trainedSamples: UInt64(weight),
+            loss: Double(target * target)
+        )
     }
 
     private static func pseudoEvaluation(
-        _ agent: AgentID, _ task: EvaluateTask, _ model: ParameterVector
+        _ agent: AgentID,
+        _ task: EvaluateTask,
+        _ model: ParameterVector
     ) -> EvaluationSummary {
         var generator = SeededGenerator(seed: Seed(ContentDigest.of(model).low).deriving("evaluate", agent.name))
         let samples = 10 + generator.below(20)
         return EvaluationSummary(
-            sampleCount: UInt64(samples), correctCount: UInt64(generator.below(samples + 1)),
-            lossSum: generator.uniform() * Double(samples))
+            sampleCount: UInt64(samples),
+            correctCount: UInt64(generator.below(samples + 1)),
+            lossSum: generator.uniform() * Double(samples)
+        )
     }
 }

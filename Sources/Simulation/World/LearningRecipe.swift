@@ -62,7 +62,8 @@ public struct LearningRecipe: Sendable {
             FederatedAveraging()
         },
         makeCodec: @escaping @Sendable (String) throws -> any UpdateCodec = { _ in DenseFloatCodec() },
-        beginTraining: @escaping Training, beginEvaluation: @escaping Evaluation,
+        beginTraining: @escaping Training,
+        beginEvaluation: @escaping Evaluation,
         digest: @escaping @Sendable (UnsafeRawBufferPointer) -> BlobDigest = { ContentDigest.of($0) }
     ) {
         self.validate = validate

@@ -146,7 +146,9 @@ extension OperatorHost: VirtualDialer {
             if event.status.phase.isOver { send(.operatorRequest(.list)) }
         case .operatorReply(.refused(let reason, let text)):
             log.note("operator was refused: \(reason): \(text)")
-            if reason == .unknownJob, text.hasPrefix("there is no") { observer?.violation("I5: a job that was submitted is gone: \(text)") }
+            if reason == .unknownJob, text.hasPrefix("there is no") {
+                observer?.violation("I5: a job that was submitted is gone: \(text)")
+            }
             if reason == .invalidJob { observer?.violation("a job was refused: \(text)") }
             isSubmitting = false
             listAgain(after: .seconds(5))

@@ -50,9 +50,11 @@ public struct ProtocolSimulation: Sendable {
 
     /// Creates a simulation.
     public init(
-        recipe: LearningRecipe, transport: any MessageTransport = ValueTransport(),
+        recipe: LearningRecipe,
+        transport: any MessageTransport = ValueTransport(),
         configuration: CoordinatorConfiguration = CoordinatorConfiguration(),
-        durations: CoordinatorDurations = CoordinatorDurations(), timeLimit: Duration = .seconds(30 * 86_400)
+        durations: CoordinatorDurations = CoordinatorDurations(),
+        timeLimit: Duration = .seconds(30 * 86_400)
     ) {
         self.recipe = recipe
         self.transport = transport
@@ -66,18 +68,30 @@ public struct ProtocolSimulation: Sendable {
     /// - Parameter onEvent: is given each event of the job.
     /// - Throws: ``Unfinished`` when the job does not end in ``timeLimit``.
     public func run(
-        job: JobSpecification, agents: [AgentProfile], seed: Seed, onEvent: ((JobEvent) -> Void)? = nil
+        job: JobSpecification,
+        agents: [AgentProfile],
+        seed: Seed,
+        onEvent: ((JobEvent) -> Void)? = nil
     ) throws -> Result {
         let world = VirtualWorld(
-            recipe: recipe, transport: transport, configuration: configuration, durations: durations, canary: nil,
-            observer: nil, seed: seed)
+            recipe: recipe,
+            transport: transport,
+            configuration: configuration,
+            durations: durations,
+            canary: nil,
+            observer: nil,
+            seed: seed
+        )
         if let trace { world.log.trace = trace }
         world.log.onJobEvent = onEvent
         return try run(job, agents, seed, in: world)
     }
 
     func run(
-        _ job: JobSpecification, _ agents: [AgentProfile], _ seed: Seed, in world: VirtualWorld
+        _ job: JobSpecification,
+        _ agents: [AgentProfile],
+        _ seed: Seed,
+        in world: VirtualWorld
     ) throws -> Result {
         world.start(agents: agents, jobs: [job], seed: seed)
         let isDone = world.run(until: Instant(timeLimit))
@@ -85,9 +99,14 @@ public struct ProtocolSimulation: Sendable {
         guard isDone, let status else { throw Unfinished(status: status) }
         let elapsed = world.clock.now.sinceStart
         return Result(
-            status: status, model: try world.model(of: status, job), eventHash: world.log.hash,
-            eventCount: world.log.count, bytesUp: world.network.deliveredBytes[0],
-            bytesDown: world.network.deliveredBytes[1], elapsed: elapsed)
+            status: status,
+            model: try world.model(of: status, job),
+            eventHash: world.log.hash,
+            eventCount: world.log.count,
+            bytesUp: world.network.deliveredBytes[0],
+            bytesDown: world.network.deliveredBytes[1],
+            elapsed: elapsed
+        )
     }
 }
 

@@ -95,7 +95,10 @@ final class VirtualNetwork {
         let index = direction.rawValue
         connection.pipes[index].busyUntil = max(clock.now, connection.pipes[index].busyUntil)
             .advanced(by: .virtual(seconds: Double(size) / profile.bytesPerSecond))
-        let arrival = max(connection.pipes[index].lastArrival, connection.pipes[index].busyUntil.advanced(by: arrivalDelay))
+        let arrival = max(
+            connection.pipes[index].lastArrival,
+            connection.pipes[index].busyUntil.advanced(by: arrivalDelay)
+        )
         connection.pipes[index].lastArrival = arrival
         connection.pipes[index].backlogBytes += size
         let isFirst = connection.pipes[index].first == nil
@@ -117,7 +120,9 @@ final class VirtualNetwork {
 
     private func deliver(_ connection: VirtualConnection, _ direction: Direction) {
         let index = direction.rawValue
-        guard connections[connection.id.value] === connection, let parcel = connection.pipes[index].first else { return }
+        guard connections[connection.id.value] === connection, let parcel = connection.pipes[index].first else {
+            return
+        }
         guard !isBlocked(connection.link, direction) else { return scheduleDelivery(connection, direction) }
         connection.pipes[index].removeFirst()
         let isOpen = connection.pipes[index].isOpen
@@ -179,7 +184,9 @@ final class VirtualNetwork {
 
     /// Breaks the connections over a line, as the end of the dialer's process does.
     func severAll(link: Int, silently: Bool = false) {
-        for id in connections.keys.sorted() where connections[id]?.link == link { sever(ConnectionID(id), silently: silently) }
+        for id in connections.keys.sorted() where connections[id]?.link == link {
+            sever(ConnectionID(id), silently: silently)
+        }
     }
 
     /// A connection over this line, if there is one: the newest.

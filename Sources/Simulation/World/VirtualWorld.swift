@@ -17,8 +17,13 @@ final class VirtualWorld {
     private(set) var person: OperatorHost?
 
     init(
-        recipe: LearningRecipe, transport: any MessageTransport, configuration: CoordinatorConfiguration,
-        durations: CoordinatorDurations, canary: Canary?, observer: (any WorldObserver)?, seed: Seed
+        recipe: LearningRecipe,
+        transport: any MessageTransport,
+        configuration: CoordinatorConfiguration,
+        durations: CoordinatorDurations,
+        canary: Canary?,
+        observer: (any WorldObserver)?,
+        seed: Seed
     ) {
         log = EventLog(clock: clock)
         network = VirtualNetwork(clock: clock, log: log, seed: seed.deriving("network"))
@@ -27,8 +32,16 @@ final class VirtualWorld {
         self.canary = canary
         self.observer = observer
         coordinator = CoordinatorHost(
-            clock: clock, log: log, network: network, recipe: recipe, configuration: configuration,
-            durations: durations, transport: transport, canary: canary, seed: seed.deriving("disk"))
+            clock: clock,
+            log: log,
+            network: network,
+            recipe: recipe,
+            configuration: configuration,
+            durations: durations,
+            transport: transport,
+            canary: canary,
+            seed: seed.deriving("disk")
+        )
         coordinator.observer = observer
     }
 
@@ -38,7 +51,12 @@ final class VirtualWorld {
         for (index, profile) in profiles.enumerated() {
             let name = AgentID(number: index + 1, of: profiles.count)
             let host = AgentHost(
-                agent: name, number: index, world: self, profile: profile, seed: seed.deriving("agent", name.name))
+                agent: name,
+                number: index,
+                world: self,
+                profile: profile,
+                seed: seed.deriving("agent", name.name)
+            )
             agents.append(host)
             clock.schedule(after: profile.startsAfter) { [weak host] in
                 guard let host, !host.isRunning else { return }

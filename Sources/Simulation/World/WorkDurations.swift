@@ -17,8 +17,11 @@ public struct CoordinatorDurations: Sendable, Hashable {
 
     /// Creates durations; the defaults are those of a small model on a solid-state disk.
     public init(
-        record: Duration = .milliseconds(1), openSpool: Duration = .microseconds(100),
-        check: Duration = .milliseconds(1), prepare: Duration = .milliseconds(5), fold: Duration = .milliseconds(5),
+        record: Duration = .milliseconds(1),
+        openSpool: Duration = .microseconds(100),
+        check: Duration = .milliseconds(1),
+        prepare: Duration = .milliseconds(5),
+        fold: Duration = .milliseconds(5),
         synchronize: Duration = .milliseconds(10)
     ) {
         self.record = record
@@ -43,7 +46,9 @@ public struct AgentProfile: Sendable, Hashable {
 
     /// Creates a profile.
     public init(
-        link: LinkProfile = LinkProfile(), training: Duration = .seconds(1), evaluation: Duration = .milliseconds(100),
+        link: LinkProfile = LinkProfile(),
+        training: Duration = .seconds(1),
+        evaluation: Duration = .milliseconds(100),
         startsAfter: Duration = .zero
     ) {
         self.link = link

@@ -8,5 +8,6 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure transport, round time and connections, each beside a baseline of the same run.",
         discussion: "Example: tributary bench transport --megabytes 100 --agents 2",
-        subcommands: [Transport.self, Rounds.self, Connections.self])
+        subcommands: [Transport.self, Rounds.self, Connections.self]
+    )
 }

@@ -21,7 +21,8 @@ extension BenchCommand {
                 is measured is the coordinator.
 
                 Example: tributary bench connections --count 2000 --seconds 20
-                """)
+                """
+        )
 
         @Option(help: "The number of agents.") var count = 2_000
         @Option(help: "How long they are held, in seconds.") var seconds = 20
@@ -40,17 +41,22 @@ extension BenchCommand {
                 let daemons = start(on: loop, endpoint: federation.endpoint)
                 let client = try await federation.client(on: loop)
                 let connected = try await gathered(client)
-                guard let begin = federation.coordinator.sample else { throw Failure(.software, "the coordinator ended") }
+                guard let begin = federation.coordinator.sample else {
+                    throw Failure(.software, "the coordinator ended")
+                }
                 try await Task.sleep(for: .seconds(seconds))
                 guard let end = federation.coordinator.sample else { throw Failure(.software, "the coordinator ended") }
                 let held = Int(try await client.list().last?.connectedAgents ?? 0)
                 await client.close()
                 for daemon in daemons { await daemon.stop() }
                 let record = Record(
-                    connections: connected, held: held, seconds: seconds,
+                    connections: connected,
+                    held: held,
+                    seconds: seconds,
                     kilobytesEach: Double(end.residentKilobytes - before.residentKilobytes) / Double(count),
                     residentMegabytes: Double(end.residentKilobytes) / 1_024,
-                    processorPercent: 100 * (end.processorSeconds - begin.processorSeconds) / Double(seconds))
+                    processorPercent: 100 * (end.processorSeconds - begin.processorSeconds) / Double(seconds)
+                )
                 Console.print(json ? try Format.json(record) : record.text)
             }
         }
@@ -60,10 +66,19 @@ extension BenchCommand {
             let data = Dataset(name: "none", train: nil, test: nil)
             return (1...count).map { number in
                 let configuration = AgentConfiguration(
-                    agent: AgentID(number: number, of: count), incarnation: UInt64(number), patience: nil)
+                    agent: AgentID(number: number, of: count),
+                    incarnation: UInt64(number),
+                    patience: nil
+                )
                 let daemon = AgentDaemon(
-                    endpoint: endpoint, configuration: configuration, trainer: AgentTrainer(data: data),
-                    outbox: MemoryOutbox(), loop: loop, seed: Seed(UInt64(number)), logger: logger)
+                    endpoint: endpoint,
+                    configuration: configuration,
+                    trainer: AgentTrainer(data: data),
+                    outbox: MemoryOutbox(),
+                    loop: loop,
+                    seed: Seed(UInt64(number)),
+                    logger: logger
+                )
                 Task(executorPreference: loop) { _ = await daemon.run() }
                 return daemon
             }
@@ -73,8 +88,14 @@ extension BenchCommand {
         private func gathered(_ client: OperatorClient) async throws -> Int {
             let job = try await client.submit(
                 JobSpecification(
-                    name: "gather", rounds: 1, minimumAgents: count, model: ModelSpecification(kind: "vector", elements: 1),
-                    training: TrainingSpecification(trainer: "none"), round: RoundPolicy(cohort: 1), evaluateEvery: 0)
+                    name: "gather",
+                    rounds: 1,
+                    minimumAgents: count,
+                    model: ModelSpecification(kind: "vector", elements: 1),
+                    training: TrainingSpecification(trainer: "none"),
+                    round: RoundPolicy(cohort: 1),
+                    evaluateEvery: 0
+                )
             ).job
             var last = 0
             for try await event in await client.watch(job) { last = Int(event.status.connectedAgents) }

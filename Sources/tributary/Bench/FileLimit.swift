@@ -18,7 +18,10 @@ enum FileLimit {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard limit.rlim_cur >= count else {
-            throw Failure(.software, "\(count) open files are needed, the limit is \(limit.rlim_cur); raise it with ulimit -n")
+            throw Failure(
+                .software,
+                "\(count) open files are needed, the limit is \(limit.rlim_cur); raise it with ulimit -n"
+            )
         }
     }
 }

@@ -46,8 +46,10 @@ struct NoTrainingRun {
         try Outcome.check(final)
         federation.stop()
         return Result(
-            roundSeconds: seconds, coordinatorPeakMegabytes: federation.coordinator.peakMegabytes,
-            agentPeakMegabytes: federation.agents.map(\.peakMegabytes).max() ?? 0)
+            roundSeconds: seconds,
+            coordinatorPeakMegabytes: federation.coordinator.peakMegabytes,
+            agentPeakMegabytes: federation.agents.map(\.peakMegabytes).max() ?? 0
+        )
     }
 
     /// Waits until all agents are connected, by a job that only gathers them: it is watched, not polled.
@@ -64,8 +66,12 @@ struct NoTrainingRun {
 
     private var specification: JobSpecification {
         JobSpecification(
-            name: "bench", rounds: rounds, minimumAgents: agents,
+            name: "bench",
+            rounds: rounds,
+            minimumAgents: agents,
             model: ModelSpecification(kind: "vector", elements: elements),
-            training: TrainingSpecification(trainer: "none"), evaluateEvery: 0)
+            training: TrainingSpecification(trainer: "none"),
+            evaluateEvery: 0
+        )
     }
 }

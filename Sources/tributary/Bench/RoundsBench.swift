@@ -7,7 +7,8 @@ extension BenchCommand {
     struct Rounds: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Time rounds of a small model without training: what a round costs beyond the training.",
-            discussion: "Example: tributary bench rounds --agents 10 --kilobytes 10 --rounds 500")
+            discussion: "Example: tributary bench rounds --agents 10 --kilobytes 10 --rounds 500"
+        )
 
         @Option(help: "The size of the model in kB (10^3 bytes).") var kilobytes = 10.0
         @Option(help: "The number of agents.") var agents = 10
@@ -17,16 +18,23 @@ extension BenchCommand {
         func run() async throws {
             try await Failure.reporting {
                 let result = try await NoTrainingRun(
-                    elements: max(1, Int(kilobytes * 1e3 / 4)), agents: agents, rounds: rounds).run()
+                    elements: max(1, Int(kilobytes * 1e3 / 4)),
+                    agents: agents,
+                    rounds: rounds
+                ).run()
                 // After the run: a process's peak counts what its parent held when it was started.
                 let copy = Baseline.memoryCopy()
                 let record = Record(
-                    kilobytes: kilobytes, agents: agents, rounds: rounds,
+                    kilobytes: kilobytes,
+                    agents: agents,
+                    rounds: rounds,
                     medianMilliseconds: 1e3 * Statistics.quantile(result.steady, 0.5),
                     p99Milliseconds: 1e3 * Statistics.quantile(result.steady, 0.99),
                     worstMilliseconds: 1e3 * (result.steady.max() ?? 0),
                     coordinatorPeakMegabytes: result.coordinatorPeakMegabytes,
-                    agentPeakMegabytes: result.agentPeakMegabytes, memcpyGigabytesPerSecond: copy / 1e9)
+                    agentPeakMegabytes: result.agentPeakMegabytes,
+                    memcpyGigabytesPerSecond: copy / 1e9
+                )
                 Console.print(json ? try Format.json(record) : record.text)
             }
         }

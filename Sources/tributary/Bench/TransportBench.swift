@@ -14,7 +14,8 @@ extension BenchCommand {
                 that later ones use again.
 
                 Example: tributary bench transport --megabytes 500 --agents 1
-                """)
+                """
+        )
 
         @Option(help: "The size of the model in MB (10^6 bytes).") var megabytes = 100.0
         @Option(help: "The number of agents.") var agents = 2
@@ -24,18 +25,30 @@ extension BenchCommand {
         func run() async throws {
             try await Failure.reporting {
                 let run = try await NoTrainingRun(
-                    elements: max(1, Int(megabytes * 1e6 / 4)), agents: agents, rounds: rounds).run()
+                    elements: max(1, Int(megabytes * 1e6 / 4)),
+                    agents: agents,
+                    rounds: rounds
+                ).run()
                 // After the run: a process's peak counts what its parent held when it was started.
                 let copy = Baseline.memoryCopy()
                 let plain = try Baseline.plainTCP()
                 let moved = megabytes * 1e6 * Double(2 * agents)
                 let median = Statistics.quantile(run.steady, 0.5)
                 let record = Record(
-                    megabytes: megabytes, agents: agents, rounds: rounds, firstRoundSeconds: run.roundSeconds.first ?? 0,
-                    medianSeconds: median, bestSeconds: run.steady.min() ?? 0, worstSeconds: run.steady.max() ?? 0,
-                    gigabytesPerSecond: moved / median / 1e9, memcpyGigabytesPerSecond: copy / 1e9,
-                    plainTCPGigabytesPerSecond: plain / 1e9, shareOfPlainTCP: moved / median / plain,
-                    coordinatorPeakMegabytes: run.coordinatorPeakMegabytes, agentPeakMegabytes: run.agentPeakMegabytes)
+                    megabytes: megabytes,
+                    agents: agents,
+                    rounds: rounds,
+                    firstRoundSeconds: run.roundSeconds.first ?? 0,
+                    medianSeconds: median,
+                    bestSeconds: run.steady.min() ?? 0,
+                    worstSeconds: run.steady.max() ?? 0,
+                    gigabytesPerSecond: moved / median / 1e9,
+                    memcpyGigabytesPerSecond: copy / 1e9,
+                    plainTCPGigabytesPerSecond: plain / 1e9,
+                    shareOfPlainTCP: moved / median / plain,
+                    coordinatorPeakMegabytes: run.coordinatorPeakMegabytes,
+                    agentPeakMegabytes: run.agentPeakMegabytes
+                )
                 Console.print(json ? try Format.json(record) : record.text)
             }
         }

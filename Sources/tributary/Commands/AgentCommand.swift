@@ -24,7 +24,8 @@ struct AgentCommand: AsyncParsableCommand {
 
             Exit codes: 0 stopped; 64 usage; 65 unusable data; 66 data cannot be read; 69 the coordinator cannot be
             reached; 73 the state folder cannot be used; 76 no common protocol version, or another agent has this name.
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("The coordinator's address.", valueName: "host:port"))
     var connect = "127.0.0.1:7400"
@@ -35,13 +36,18 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The samples: glyphs, idx:DIR, npz:FILE or csv:FILE, or none.", valueName: "spec"))
     var data: String
 
-    @Option(help: ArgumentHelp("The folder of the outbox; without it a restart loses a finished update.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The folder of the outbox; without it a restart loses a finished update.", valueName: "dir")
+    )
     var state: String?
 
     @Option(help: ArgumentHelp("How long the first connection is tried; 0s for ever.", valueName: "time"))
     var patience = "30s"
 
-    @Option(name: .customLong("label"), help: ArgumentHelp("A label for selection; may be repeated.", valueName: "key=value"))
+    @Option(
+        name: .customLong("label"),
+        help: ArgumentHelp("A label for selection; may be repeated.", valueName: "key=value")
+    )
     var labels: [String] = []
 
     @Flag(help: "End with a JSON object on standard output that says why.")
@@ -73,16 +79,27 @@ struct AgentCommand: AsyncParsableCommand {
         let outbox: any UpdateOutbox = try state.map { try Outbox(in: StateFolder(path: $0)) } ?? MemoryOutbox()
         var random = SystemRandomNumberGenerator()
         let configuration = AgentConfiguration(
-            agent: agent, incarnation: random.next(), codecs: ["fp32"], labels: try parsedLabels(),
-            resources: ["samples": Double(dataset.train?.count ?? 0)], software: "tributary/\(Tributary.version)",
-            patience: patience == .zero ? nil : patience)
+            agent: agent,
+            incarnation: random.next(),
+            codecs: ["fp32"],
+            labels: try parsedLabels(),
+            resources: ["samples": Double(dataset.train?.count ?? 0)],
+            software: "tributary/\(Tributary.version)",
+            patience: patience == .zero ? nil : patience
+        )
         let logger = logging.logger(id)
         Console.ignoreClosedPipes()
         let loop = EventLoop(name: "agent")
         try loop.start()
         let daemon = AgentDaemon(
-            endpoint: endpoint, configuration: configuration, trainer: AgentTrainer(data: dataset), outbox: outbox,
-            loop: loop, seed: Seed(random.next()), logger: logger)
+            endpoint: endpoint,
+            configuration: configuration,
+            trainer: AgentTrainer(data: dataset),
+            outbox: outbox,
+            loop: loop,
+            seed: Seed(random.next()),
+            logger: logger
+        )
         let stopper = Task {
             await StopSignal.wait(on: loop)
             await daemon.stop()

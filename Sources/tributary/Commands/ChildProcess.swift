@@ -22,7 +22,9 @@ final class ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         var pipeEnds: [Int32] = [-1, -1]
         if readsOutput {
-            guard pipe(&pipeEnds) == 0, fcntl(pipeEnds[0], F_SETFD, FD_CLOEXEC) == 0 else { throw Failure(.software, "no pipe: \(Self.lastError)") }
+            guard pipe(&pipeEnds) == 0, fcntl(pipeEnds[0], F_SETFD, FD_CLOEXEC) == 0 else {
+                throw Failure(.software, "no pipe: \(Self.lastError)")
+            }
             posix_spawn_file_actions_adddup2(&actions, pipeEnds[1], STDOUT_FILENO)
             posix_spawn_file_actions_addclose(&actions, pipeEnds[1])
         } else {

@@ -24,7 +24,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
 
             Exit codes: 0 stopped; 64 usage; 65 bad configuration; 66 configuration cannot be read; 71 address in use;
             73 state folder cannot be used.
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("Where to listen; port 0 lets the system choose.", valueName: "host:port"))
     var listen = "127.0.0.1:7400"
@@ -45,7 +46,10 @@ struct CoordinatorCommand: AsyncParsableCommand {
             let endpoint = try Endpoint.parse(listen, for: "--listen")
             let configuration = try config.map { try CoordinatorFile.read($0) } ?? CoordinatorConfiguration()
             let options = CoordinatorDaemon.Options(
-                listen: endpoint, stateDirectory: state, configuration: configuration)
+                listen: endpoint,
+                stateDirectory: state,
+                configuration: configuration
+            )
             let logger = logging.logger("coordinator")
             let loop = EventLoop(name: "coordinator")
             try loop.start()

@@ -29,10 +29,21 @@ struct CoordinatorFile: Decodable {
         try file.check(earliest <= latest, "reconnect_latest", "at least reconnect_earliest")
         try file.check(hello > .zero, "hello_limit", "longer than 0s")
         try file.check(uploads >= 1, "concurrent_uploads", "1 or more")
-        try file.check(chunk >= 4_096 && chunk <= Limits.chunkBytes, "chunk_bytes", "between 4096 and \(Limits.chunkBytes)")
+        try file.check(
+            chunk >= 4_096 && chunk <= Limits.chunkBytes,
+            "chunk_bytes",
+            "between 4096 and \(Limits.chunkBytes)"
+        )
         configuration = CoordinatorConfiguration(
-            heartbeat: heartbeat, silenceLimit: silence, reconnectEarliest: earliest, reconnectLatest: latest,
-            agentGrace: grace, helloLimit: hello, concurrentUploads: uploads, chunkBytes: chunk)
+            heartbeat: heartbeat,
+            silenceLimit: silence,
+            reconnectEarliest: earliest,
+            reconnectLatest: latest,
+            agentGrace: grace,
+            helloLimit: hello,
+            concurrentUploads: uploads,
+            chunkBytes: chunk
+        )
     }
 
     /// Reads a file.

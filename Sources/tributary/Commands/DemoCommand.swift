@@ -19,13 +19,18 @@ struct DemoCommand: AsyncParsableCommand {
             With --json the last line on standard output is one JSON object.
 
             Exit codes: 0 done; 1 the job failed; 70 a process could not be started.
-            """)
+            """
+    )
 
     @Option(help: "The number of agents.") var agents = 5
     @Option(help: "The number of rounds.") var rounds = 10
     @Option(help: "The seed of the job.") var seed: UInt64 = 1
     @Option(
-        help: ArgumentHelp("The samples, dealt to the agents: glyphs, idx:DIR, npz:FILE or csv:FILE.", valueName: "spec"))
+        help: ArgumentHelp(
+            "The samples, dealt to the agents: glyphs, idx:DIR, npz:FILE or csv:FILE.",
+            valueName: "spec"
+        )
+    )
     var data = "glyphs"
     @Option(help: ArgumentHelp("Keep state and logs in this folder.", valueName: "dir")) var state: String?
     @Flag(help: "End with one JSON object on standard output.") var json = false
@@ -51,8 +56,12 @@ struct DemoCommand: AsyncParsableCommand {
             let elapsed = clock.now - begin
             federation.stop()
             let report = RunReport(
-                last, mode: "tcp", elapsed: elapsed, trainingElapsed: last.trainingTime,
-                peakRSSMegabytes: federation.coordinator.peakMegabytes)
+                last,
+                mode: "tcp",
+                elapsed: elapsed,
+                trainingElapsed: last.trainingTime,
+                peakRSSMegabytes: federation.coordinator.peakMegabytes
+            )
             Console.print(json ? try Format.json(report) : report.text)
             try Outcome.check(last)
         }
@@ -76,8 +85,12 @@ struct DemoCommand: AsyncParsableCommand {
 
     private var specification: JobSpecification {
         JobSpecification(
-            name: "demo", seed: seed, rounds: rounds, minimumAgents: agents,
-            model: ModelSpecification(kind: "mlp", hidden: [64]),
-            training: TrainingSpecification(localEpochs: 1, batchSize: 32, learningRate: 0.1, momentum: 0.9))
+            name: "demo",
+            seed: seed,
+            rounds: rounds,
+            minimumAgents: agents,
+            model: ModelSpecification(kind: "mlp", hidden: [128]),
+            training: TrainingSpecification(localEpochs: 2, batchSize: 32, learningRate: 0.2)
+        )
     }
 }

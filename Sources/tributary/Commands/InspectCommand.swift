@@ -12,7 +12,8 @@ struct InspectCommand: AsyncParsableCommand {
             Example: tributary inspect /var/lib/tributary/jobs/job-1/round-000010.safetensors
 
             Exit codes: 0 shown; 65 not a file that this program writes; 66 it cannot be read.
-            """)
+            """
+    )
 
     @Argument(help: "A .safetensors file, an update of an outbox or spool, or a state folder.") var file: String
     @Flag(help: "Print one JSON object.") var json = false

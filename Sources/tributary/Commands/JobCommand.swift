@@ -16,7 +16,8 @@ struct JobCommand: AsyncParsableCommand {
             Exit codes: 0 done; 1 the watched job failed; 2 it was cancelled; 65 the coordinator refused the request;
             66 the job file cannot be read; 69 the coordinator cannot be reached.
             """,
-        subcommands: [Submit.self, List.self, Status.self, Watch.self, Cancel.self])
+        subcommands: [Submit.self, List.self, Status.self, Watch.self, Cancel.self]
+    )
 
     /// What all of them take.
     struct Options: ParsableArguments {
@@ -63,10 +64,15 @@ struct JobCommand: AsyncParsableCommand {
 
     struct Submit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Submit a job file (YAML).", discussion: "Example: tributary job submit job.yaml --set rounds=20")
+            abstract: "Submit a job file (YAML).",
+            discussion: "Example: tributary job submit job.yaml --set rounds=20"
+        )
 
         @Argument(help: ArgumentHelp("The job file.", valueName: "file")) var file: String
-        @Option(name: .customLong("set"), help: ArgumentHelp("Override a key of the file; may be repeated.", valueName: "key=value"))
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp("Override a key of the file; may be repeated.", valueName: "key=value")
+        )
         var overrides: [String] = []
         @Flag(help: "Watch the job until it is over.") var watch = false
         @OptionGroup var options: Options
@@ -82,7 +88,10 @@ struct JobCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List all jobs.", discussion: "Example: tributary job list")
+        static let configuration = CommandConfiguration(
+            abstract: "List all jobs.",
+            discussion: "Example: tributary job list"
+        )
         @OptionGroup var options: Options
 
         func run() async throws {
@@ -96,7 +105,9 @@ struct JobCommand: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a job's state.", discussion: "Example: tributary job status job-1")
+            abstract: "Show a job's state.",
+            discussion: "Example: tributary job status job-1"
+        )
         @Argument(help: "The job: job-1 or 1.", transform: JobID.argument) var id: JobID
         @OptionGroup var options: Options
 
@@ -107,7 +118,9 @@ struct JobCommand: AsyncParsableCommand {
 
     struct Watch: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a job's progress until it is over.", discussion: "Example: tributary job watch job-1")
+            abstract: "Show a job's progress until it is over.",
+            discussion: "Example: tributary job watch job-1"
+        )
         @Argument(help: "The job: job-1 or 1.", transform: JobID.argument) var id: JobID
         @OptionGroup var options: Options
 
@@ -118,7 +131,9 @@ struct JobCommand: AsyncParsableCommand {
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Cancel a job.", discussion: "Example: tributary job cancel job-1")
+            abstract: "Cancel a job.",
+            discussion: "Example: tributary job cancel job-1"
+        )
         @Argument(help: "The job: job-1 or 1.", transform: JobID.argument) var id: JobID
         @OptionGroup var options: Options
 
@@ -131,7 +146,9 @@ struct JobCommand: AsyncParsableCommand {
 extension JobID {
     /// Reads `job-1` or `1` from the command line.
     static func argument(_ text: String) throws -> JobID {
-        guard let job = JobID(parsing: text) else { throw ValidationError("a job is written job-1 or 1, not '\(text)'") }
+        guard let job = JobID(parsing: text) else {
+            throw ValidationError("a job is written job-1 or 1, not '\(text)'")
+        }
         return job
     }
 }

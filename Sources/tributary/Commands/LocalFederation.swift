@@ -26,7 +26,9 @@ final class LocalFederation {
         coordinator = try ChildProcess(
             ["coordinator", "--listen", "127.0.0.1:0", "--state", "\(self.directory)/coordinator", "--json"]
                 + coordinatorArguments,
-            readsOutput: true, log: "\(self.directory)/coordinator.log")
+            readsOutput: true,
+            log: "\(self.directory)/coordinator.log"
+        )
         struct Address: Decodable { let listen: String }
         guard let line = coordinator.readLine(),
             let address = try? JSONDecoder().decode(Address.self, from: Data(line.utf8))
@@ -41,7 +43,9 @@ final class LocalFederation {
     private static func temporaryDirectory() throws -> String {
         let base = String(cString: getenv("TMPDIR") ?? strdup("/tmp"))
         var template = Array("\(base)/tributary-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Failure(.storage, "no temporary folder can be made in \(base)") }
+        guard let made = mkdtemp(&template) else {
+            throw Failure(.storage, "no temporary folder can be made in \(base)")
+        }
         return String(cString: made)
     }
 
@@ -50,7 +54,9 @@ final class LocalFederation {
         agents.append(
             try ChildProcess(
                 ["agent", "--connect", "\(endpoint)", "--id", name, "--data", data] + arguments,
-                log: "\(directory)/\(name).log"))
+                log: "\(directory)/\(name).log"
+            )
+        )
     }
 
     /// The first agent that has ended, and the last line of its log.

@@ -37,11 +37,21 @@ struct ModelInspection {
                 return (VectorKernels.squaredNorm(part).squareRoot(), VectorKernels.isFinite(part))
             }
             return Record.Tensor(
-                name: tensor.name, shape: tensor.shape.dimensions, role: tensor.role.rawValue, norm: norm, finite: finite)
+                name: tensor.name,
+                shape: tensor.shape.dimensions,
+                role: tensor.role.rawValue,
+                norm: norm,
+                finite: finite
+            )
         }
         record = Record(
-            file: path, elements: vector.count, digest: "\(BlobDigest(hashing: vector.sharedBytes.bytes))",
-            norm: vector.squaredNorm.squareRoot(), metadata: file.header.metadata, tensors: tensors)
+            file: path,
+            elements: vector.count,
+            digest: "\(BlobDigest(hashing: vector.sharedBytes.bytes))",
+            norm: vector.squaredNorm.squareRoot(),
+            metadata: file.header.metadata,
+            tensors: tensors
+        )
     }
 
     /// Prints what was found.
@@ -53,7 +63,9 @@ struct ModelInspection {
         for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) { Console.print("  \(key): \(value)") }
         for tensor in record.tensors {
             let flag = tensor.finite ? "" : "  NOT FINITE"
-            Console.print("  \(tensor.name)  \(tensor.shape)  \(tensor.role)  norm \(Format.decimals(tensor.norm, 6))\(flag)")
+            Console.print(
+                "  \(tensor.name)  \(tensor.shape)  \(tensor.role)  norm \(Format.decimals(tensor.norm, 6))\(flag)"
+            )
         }
     }
 }

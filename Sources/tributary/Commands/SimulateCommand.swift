@@ -19,7 +19,8 @@ struct SimulateCommand: AsyncParsableCommand {
             With --json the last line on standard output is one JSON object.
 
             Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read.
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("The scenario file (YAML).", valueName: "scenario.yaml")) var scenario: String
 
@@ -27,7 +28,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Override a key, as in training.learning_rate=0.1; may be repeated.", valueName: "key=value"))
+        help: ArgumentHelp("Override a key, as in training.learning_rate=0.1; may be repeated.", valueName: "key=value")
+    )
     var overrides: [String] = []
 
     @Option(help: "Threads that train; 0 for one a core.") var threads: Int?
@@ -46,10 +48,16 @@ struct SimulateCommand: AsyncParsableCommand {
             let scenario = try TextFile.decode(Scenario.self, at: self.scenario, overrides: all)
             let display = RoundDisplay(isQuiet: quiet)
             let result = try SimulationRun.run(scenario) { display.show($0) }
-            if let output { try ModelFile.write(result.model, layout: result.layout, to: output, name: scenario.job.name) }
+            if let output {
+                try ModelFile.write(result.model, layout: result.layout, to: output, name: scenario.job.name)
+            }
             let report = RunReport(
-                result.status, mode: scenario.mode.rawValue, elapsed: result.elapsed,
-                trainingElapsed: result.trainingElapsed, peakRSSMegabytes: RunReport.peakMegabytes())
+                result.status,
+                mode: scenario.mode.rawValue,
+                elapsed: result.elapsed,
+                trainingElapsed: result.trainingElapsed,
+                peakRSSMegabytes: RunReport.peakMegabytes()
+            )
             Console.print(json ? try Format.json(report) : report.text)
             try Outcome.check(result.status)
         }

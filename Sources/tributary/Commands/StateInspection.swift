@@ -55,23 +55,37 @@ struct StateInspection {
             let ledger = try Ledger(in: state)
             jobs = try ledger.recover().map { try Self.describe($0, ledger) }
         }
-        let outbox = hasOutbox ? try Outbox(in: state).list().map { "\($0.key), \($0.byteCount) bytes of \($0.codec)" } : []
+        let outbox =
+            hasOutbox ? try Outbox(in: state).list().map { "\($0.key), \($0.byteCount) bytes of \($0.codec)" } : []
         record = Record(folder: path, jobs: jobs, outbox: outbox)
     }
 
     private static func describe(_ job: RecoveredJob, _ ledger: Ledger) throws -> Record.Job {
         let evaluations = Dictionary(
-            try ledger.history(of: job.job).evaluations.map { ($0.round, $0.summary) }, uniquingKeysWith: { $1 })
+            try ledger.history(of: job.job).evaluations.map { ($0.round, $0.summary) },
+            uniquingKeysWith: { $1 }
+        )
         let rounds = job.committed.map { committed in
             Record.Round(
-                round: committed.round.value, updates: committed.updateCount, loss: committed.loss,
-                seconds: Format.number(committed.elapsed), modelDigest: "\(committed.modelDigest)",
-                accuracy: evaluations[committed.round]?.accuracy)
+                round: committed.round.value,
+                updates: committed.updateCount,
+                loss: committed.loss,
+                seconds: Format.number(committed.elapsed),
+                modelDigest: "\(committed.modelDigest)",
+                accuracy: evaluations[committed.round]?.accuracy
+            )
         }
-        let open = job.open.map { "round \($0.round).\($0.attempt): \($0.accepted.count) of \($0.cohort.count) updates" }
+        let open = job.open.map {
+            "round \($0.round).\($0.attempt): \($0.accepted.count) of \($0.cohort.count) updates"
+        }
         return Record.Job(
-            job: "\(job.job)", name: job.specification.name, phase: "\(job.phase)", message: job.message, openRound: open,
-            rounds: rounds)
+            job: "\(job.job)",
+            name: job.specification.name,
+            phase: "\(job.phase)",
+            message: job.message,
+            openRound: open,
+            rounds: rounds
+        )
     }
 
     /// Prints what was found.
@@ -84,7 +98,8 @@ struct StateInspection {
                 let accuracy = round.accuracy.map { "  accuracy \(Format.decimals($0, 4))" } ?? ""
                 Console.print(
                     "  round \(round.round)  \(round.updates) updates  loss \(Format.decimals(round.loss, 4))\(accuracy)  "
-                        + "\(Format.decimals(round.seconds, 3)) s  \(round.modelDigest)")
+                        + "\(Format.decimals(round.seconds, 3)) s  \(round.modelDigest)"
+                )
             }
             if let open = job.openRound { Console.print("  open: \(open)") }
         }

@@ -24,7 +24,9 @@ enum TextFile {
     ///
     /// - Parameter overrides: `key=value` or `part.key=value`, as `--set` has them.
     static func decode<Value: Decodable>(
-        _ type: Value.Type, at path: String, overrides: [String] = []
+        _ type: Value.Type,
+        at path: String,
+        overrides: [String] = []
     ) throws -> Value {
         do {
             var node = try Yams.compose(yaml: try read(path)) ?? Node.mapping(Node.Mapping([]))

@@ -44,7 +44,8 @@ struct Failure: Error {
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as LedgerError: self.init(.cannotUseState, error.message)
         case let error as EventLoopError:
-            let isListening = error.code == .addressInUse || error.code == .permissionDenied
+            let isListening =
+                error.code == .addressInUse || error.code == .permissionDenied
                 || error.code == .addressUnavailable
             self.init(isListening ? .cannotListen : .unavailable, error.message)
         case let error as OperatorError:

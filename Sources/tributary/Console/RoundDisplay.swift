@@ -25,7 +25,11 @@ final class RoundDisplay {
         case .roundCommitted:
             if isTerminal { draw(status) } else { Console.error(line(status, event.message)) }
         case .evaluated:
-            if isTerminal { draw(status, force: status.round.value == status.totalRounds) } else { Console.error(evaluation(status)) }
+            if isTerminal {
+                draw(status, force: status.round.value == status.totalRounds)
+            } else {
+                Console.error(evaluation(status))
+            }
         case .agentTrouble, .roundAbandoned:
             clear()
             Console.error("! \(event.message)")

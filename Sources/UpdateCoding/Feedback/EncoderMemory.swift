@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelState
+
+/// What an encoder remembers: named vectors, and those that take their place once the pending update is accepted.
+public struct EncoderMemory: Sendable, Equatable, Codable {
+    /// The specification of the encoder that it belongs to.
+    public let specification: String
+    /// The round of the last accepted update; nil before the first.
+    public internal(set) var lastRound: Int?
+    var vectors: [String: [Float]] = [:]
+    var pending: Pending?
+
+    struct Pending: Sendable, Equatable, Codable {
+        var round: Int
+        var accepted: [String: [Float]]
+        var refused: [String: [Float]]
+    }
+
+    init(specification: String) {
+        self.specification = specification
+    }
+
+    /// Whether an update's fate is open.
+    public var hasPendingUpdate: Bool { pending != nil }
+
+    mutating func settle(_ outcome: EncodingOutcome) {
+        guard let pending else { return }
+        vectors = outcome == .accepted ? pending.accepted : pending.refused
+        if outcome == .accepted { lastRound = pending.round }
+        self.pending = nil
+    }
+
+    /// A stored vector, or zeros where there is none of this length: a changed layout starts afresh.
+    func vector(_ name: String, count: Int) -> ParameterVector {
+        guard let stored = vectors[name], stored.count == count else { return ParameterVector(zeros: count) }
+        return ParameterVector(stored)
+    }
+}
+
+extension EncoderMemory {
+    func checked(for specification: String) throws(UpdateCodingError) -> EncoderMemory {
+        guard self.specification == specification else {
+            throw UpdateCodingError(
+                .malformed,
+                "the stored memory is of codec '\(self.specification)', not of '\(specification)'; drop it"
+            )
+        }
+        return self
+    }
+}
