@@ -89,7 +89,8 @@ let package = Package(
         .executableTarget(
             name: "tributary",
             dependencies: [
-                "Agent", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState",
+                "Agent", "Aggregation", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "LosslessCoding",
+                "Messaging", "ModelState",
                 "Operations",
                 "Randomness", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

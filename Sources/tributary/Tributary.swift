@@ -27,7 +27,7 @@ struct Tributary: AsyncParsableCommand {
         version: version,
         subcommands: [
             DemoCommand.self, CoordinatorCommand.self, AgentCommand.self, JobCommand.self, SimulateCommand.self,
-            InspectCommand.self, BenchCommand.self,
+            InspectCommand.self, AggregateCommand.self, EncodeCommand.self, DecodeCommand.self, BenchCommand.self,
         ]
     )
 }

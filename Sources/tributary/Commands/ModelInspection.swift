@@ -28,8 +28,9 @@ struct ModelInspection {
     /// Reads the file.
     init(_ path: String) throws {
         let file = try SafetensorsFile(path: path)
-        let layout = try file.header.layout()
-        let vector = try file.readVector()
+        let coded = try CodedFile(reading: path)
+        let layout = try coded?.layout ?? file.header.layout()
+        let vector = try coded?.decoded() ?? file.readVector()
         let tensors = layout.tensors.enumerated().map { index, tensor in
             let range = layout.range(of: index)
             let (norm, finite) = vector.withElements { elements in
@@ -49,7 +50,7 @@ struct ModelInspection {
             elements: vector.count,
             digest: "\(BlobDigest(hashing: vector.sharedBytes.bytes))",
             norm: vector.squaredNorm.squareRoot(),
-            metadata: file.header.metadata,
+            metadata: file.header.metadata.filter { coded == nil || $0.key != "layout" },
             tensors: tensors
         )
     }

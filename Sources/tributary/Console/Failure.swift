@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Aggregation
 import ArgumentParser
 import EventLoop
 import Glibc
@@ -8,6 +9,7 @@ import Ledger
 import ModelState
 import Operations
 import Rounds
+import UpdateCoding
 
 /// The documented exit codes, after sysexits where it has one.
 enum ExitStatus: Int32 {
@@ -42,6 +44,8 @@ struct Failure: Error {
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as ModelStateError:
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
+        case let error as AggregationError: self.init(.badInput, error.message)
+        case let error as UpdateCodingError: self.init(.badInput, error.message)
         case let error as LedgerError: self.init(.cannotUseState, error.message)
         case let error as EventLoopError:
             let isListening =

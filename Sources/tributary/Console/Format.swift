@@ -19,6 +19,22 @@ enum Format {
         return "\(sign)\(whole / unit)." + String(repeating: "0", count: count - fraction.count) + fraction
     }
 
+    /// Four significant digits.
+    static func significant(_ value: Double) -> String {
+        guard value != 0, value.isFinite else { return value == 0 ? "0" : "\(value)" }
+        var (scaled, exponent) = (abs(value), 0)
+        while scaled < 1 { (scaled, exponent) = (scaled * 10, exponent - 1) }
+        while scaled >= 10 { (scaled, exponent) = (scaled / 10, exponent + 1) }
+        if exponent < -5 || exponent > 7 { return (value < 0 ? "-" : "") + decimals(scaled, 3) + "e\(exponent)" }
+        return decimals(value, max(0, 3 - exponent))
+    }
+
+    /// Text in a column of a table.
+    static func column(_ text: String, _ width: Int, left: Bool = false) -> String {
+        let padding = String(repeating: " ", count: max(width - text.count, 1))
+        return left ? text + padding : padding + text
+    }
+
     /// `0.8s`, `12s`, `3m 20s`.
     static func seconds(_ duration: Duration) -> String {
         let seconds = self.number(duration)
