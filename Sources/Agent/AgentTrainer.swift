@@ -15,7 +15,8 @@ import UpdateCoding
 ///
 /// Models are stored on the loop as they arrive; everything else happens on the training thread, one thing at a time.
 public final class AgentTrainer: @unchecked Sendable {
-    // Sendable: `incoming` belongs to the loop, `trainer`, `model` and `spares` to the serial queue, the rest has locks.
+    // Sendable: `incoming` belongs to the loop, `trainer`, `model` and `spares` to the serial queue, the rest has
+    // locks.
 
     /// What training gave.
     public enum Result: Sendable {

@@ -8,7 +8,8 @@ import Wire
 
 /// Says before a job is accepted whether it could run at all.
 enum JobValidation {
-    /// Why a specification cannot be run, or nil: an unknown model, rule or codec, or tasks past the limits of the protocol.
+    /// Why a specification cannot be run, or nil: an unknown model, rule or codec, or tasks past the limits of the
+    /// protocol.
     static func objection(to specification: JobSpecification) -> String? {
         do {
             let recipe = try JobRecipe(specification)

@@ -8,9 +8,9 @@ import Rounds
 
 /// Reads the journal at the start, and repairs what a power failure took.
 ///
-/// The death of the process alone takes nothing. A power failure can take models and updates that were not synced yet while the
-/// journal kept their facts: those facts are taken back, and the agents, which keep their updates until a round is durable,
-/// offer them again.
+/// The death of the process alone takes nothing. A power failure can take models and updates that were not synced yet
+/// while the journal kept their facts: those facts are taken back, and the agents, which keep their updates until a
+/// round is durable, offer them again.
 struct StateRecovery {
     let ledger: Ledger
     let spool: Spool

@@ -4,8 +4,8 @@ public import Rounds
 
 /// Computes the digest of bytes that come piece by piece: XXH3 with 128 bits and seed 0.
 ///
-/// However the bytes are cut, the digest is that of all of them in their order. A hasher takes about 600 bytes and is used by
-/// one thread at a time.
+/// However the bytes are cut, the digest is that of all of them in their order. A hasher takes about 600 bytes and is
+/// used by one thread at a time.
 public final class BlobHasher {
     private let state: OpaquePointer
     /// The bytes taken so far.

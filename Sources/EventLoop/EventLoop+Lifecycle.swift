@@ -25,10 +25,11 @@ extension EventLoop {
 
     /// Closes everything open on the loop, runs the jobs that remain, ends its thread and waits for that.
     ///
-    /// Connections are closed at once with `CloseReason.loopStopped`; close them gracefully before if their queued bytes
-    /// matter. Tasks that never end by themselves must be cancelled before, or this waits for ever. A host name that is
-    /// being resolved is waited for. Call it from another thread; a second call does nothing. Jobs for the loop's actors
-    /// that come later still run, one at a time, on a thread made for them, but sockets and timers can no longer be made.
+    /// Connections are closed at once with `CloseReason.loopStopped`; close them gracefully before if their queued
+    /// bytes matter. Tasks that never end by themselves must be cancelled before, or this waits for ever. A host name
+    /// that is being resolved is waited for. Call it from another thread; a second call does nothing. Jobs for the
+    /// loop's actors that come later still run, one at a time, on a thread made for them, but sockets and timers can
+    /// no longer be made.
     public func shutdown() {
         precondition(!isOnLoop, "a loop's own thread cannot wait for its own end; call shutdown from another thread")
         let thread: pthread_t? = lock.withLock {

@@ -5,12 +5,12 @@ internal import Synchronization
 
 /// One thread that waits for sockets, timers and signals and runs Swift jobs between them (libuv inside).
 ///
-/// An actor whose `unownedExecutor` is `loop.asUnownedSerialExecutor()` runs on the loop's thread, so that the callbacks
-/// of the loop's sockets and timers enter it without a hop. Start the actor's tasks with
+/// An actor whose `unownedExecutor` is `loop.asUnownedSerialExecutor()` runs on the loop's thread, so that the
+/// callbacks of the loop's sockets and timers enter it without a hop. Start the actor's tasks with
 /// `Task(executorPreference: loop)`: their continuations then stay on the loop's thread too.
 ///
-/// Sockets, timers and signal watches are confined to the loop: they are made, used and closed on its thread only, which
-/// is checked. The loop itself may be used from any thread.
+/// Sockets, timers and signal watches are confined to the loop: they are made, used and closed on its thread only,
+/// which is checked. The loop itself may be used from any thread.
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     // Sendable: `lock` guards the members marked so, `owner` is atomic, and the loop's thread alone touches the rest.
 

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A one-shot timer of an event loop that can be armed again and again at the price of a heap operation.
 ///
-/// It is confined to its loop; only letting go of the last reference is allowed elsewhere. It has millisecond resolution
-/// and never fires early; timers due in the same millisecond fire in the order in which they were armed.
+/// It is confined to its loop; only letting go of the last reference is allowed elsewhere. It has millisecond
+/// resolution and never fires early; timers due in the same millisecond fire in the order in which they were armed.
 public final class LoopTimer: @unchecked Sendable {
     // Sendable: every method checks that it runs on the loop; deinit hands the closing over to the loop.
     private let core: TimerCore
@@ -46,8 +46,8 @@ public final class LoopTimer: @unchecked Sendable {
 extension EventLoop {
     /// Makes a timer that is not armed yet; call it on the loop.
     ///
-    /// The timer is closed when the last reference to it goes, or by `cancel()`. It keeps `body` alive till then, so let
-    /// the body refer to the timer's owner weakly, or cancel it. On a loop that is stopping the timer never fires.
+    /// The timer is closed when the last reference to it goes, or by `cancel()`. It keeps `body` alive till then, so
+    /// let the body refer to the timer's owner weakly, or cancel it. On a loop that is stopping the timer never fires.
     ///
     /// - Parameter body: runs on the loop each time the timer fires.
     public func makeTimer(_ body: @escaping () -> Void) -> LoopTimer {
@@ -92,7 +92,8 @@ final class TimerCore: @unchecked Sendable {
     func arm(at deadline: MonotonicInstant) {
         loop.requireOnLoop()
         guard let handle else { return }
-        // libuv's clock lags and has milliseconds; rounding the absolute time up is what keeps the timer from being early.
+        // libuv's clock lags and has milliseconds; rounding the absolute time up is what keeps the timer from being
+        // early.
         uv_update_time(loop.uvLoop)
         let nanoseconds = UInt64(max(0, deadline.nanoseconds))
         let dueMilliseconds = nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 > 0 ? 1 : 0)

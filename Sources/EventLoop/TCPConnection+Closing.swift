@@ -4,8 +4,8 @@ internal import CLibuv
 extension TCPConnection {
     /// Closes in order: sends what is queued, says that no more comes, waits for the peer to close, then closes.
     ///
-    /// Nothing is received any more and nothing more can be written. `onClose` follows with `CloseReason.local`, or with
-    /// `flushDeadline` if the queued bytes could not be sent, or with what else ended the connection meanwhile.
+    /// Nothing is received any more and nothing more can be written. `onClose` follows with `CloseReason.local`, or
+    /// with `flushDeadline` if the queued bytes could not be sent, or with what else ended the connection meanwhile.
     ///
     /// - Parameter deadline: how long all that may take; then the connection is closed at once.
     public func close(within deadline: Duration) {

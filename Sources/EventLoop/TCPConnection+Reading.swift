@@ -54,8 +54,8 @@ extension TCPConnection {
         if count > 0 {
             receivedBytes += UInt64(count)
             lastActivity = loop.milliseconds
-            // Once closed gracefully, what still comes is read and dropped: data left unread would make the kernel reset
-            // the connection, and the peer could lose what was sent to it.
+            // Once closed gracefully, what still comes is read and dropped: data left unread would make the kernel
+            // reset the connection, and the peer could lose what was sent to it.
             guard state == .open, let receiver else { return }
             do {
                 try receiver.received(UnsafeRawBufferPointer(start: buffer.base, count: count))

@@ -8,9 +8,9 @@ internal import Glibc
 /// (which is checked); to act from elsewhere use `loop.execute`. Its callbacks run on the loop too, straight from the
 /// socket. Closures made inside such an actor may call the actor directly, other code enters it by `assumeIsolated`.
 ///
-/// Life: made by `TCPConnection.connect` or a `TCPListener`, quiet until `start`, ended by either side, and `onClose` is
-/// the last that it says. It keeps itself alive while it is open; whatever its callbacks capture is let go at the end.
-/// A quiet connection costs well under a KiB: all connections of a loop share one read buffer.
+/// Life: made by `TCPConnection.connect` or a `TCPListener`, quiet until `start`, ended by either side, and `onClose`
+/// is the last that it says. It keeps itself alive while it is open; whatever its callbacks capture is let go at the
+/// end. A quiet connection costs well under a KiB: all connections of a loop share one read buffer.
 public final class TCPConnection: @unchecked Sendable {
     // Sendable: every member checks that it runs on the loop, and the public constants never change.
 
@@ -92,7 +92,8 @@ public final class TCPConnection: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - receiver: takes what arrives; kept until the connection has closed.
-    ///   - onWritable: runs after the connection was not writable (see `write`) and is again: produce the next piece now.
+    ///   - onWritable: runs after the connection was not writable (see `write`) and is again: produce the next piece
+    ///     now.
     ///     A connection that was written to before the start may be writable again already; ask `isWritable`.
     ///   - onClose: runs exactly once, after everything else, never from within a call to this connection.
     public func start(

@@ -4,7 +4,8 @@ public import EventLoop
 public import Rounds
 public import Wire
 
-/// Sends and receives messages over one TCP connection, and streams blobs chunk by chunk as fast as the peer takes them.
+/// Sends and receives messages over one TCP connection, and streams blobs chunk by chunk as fast as the peer takes
+/// them.
 ///
 /// It is confined to its connection's loop, as the connection is.
 public final class MessageChannel<Inbound: WireMessage, Outbound: WireMessage>: @unchecked Sendable {
@@ -14,7 +15,8 @@ public final class MessageChannel<Inbound: WireMessage, Outbound: WireMessage>: 
     public struct Callbacks {
         /// A message arrived.
         public var received: (Inbound) -> Void
-        /// Bytes arrived that are no message. Nothing more is received: close the channel, with a goodbye that says why.
+        /// Bytes arrived that are no message. Nothing more is received: close the channel, with a goodbye that says
+        /// why.
         public var malformed: (WireError) -> Void
         /// So many bytes of a blob were handed to the connection.
         public var sentBlobBytes: (Int) -> Void

@@ -4,13 +4,15 @@ import Glibc
 
 /// Owns an aligned block of 32-bit floats outside the Swift heap.
 ///
-/// Small blocks are aligned to 64 bytes (a cache line, an AVX-512 register). Blocks of 4 MiB and more are mapped on their
-/// own and ask for huge pages: first touching 100 MB in 4 KiB pages costs about as much as transferring it.
+/// Small blocks are aligned to 64 bytes (a cache line, an AVX-512 register). Blocks of 4 MiB and more are mapped on
+/// their own and ask for huge pages: first touching 100 MB in 4 KiB pages costs about as much as transferring it.
 final class FloatStorage: @unchecked Sendable {
     // Safe: the memory is written only through `ParameterVector`, which makes sure that it is the only owner first.
 
     private static let mappingThresholdBytes = 4 << 20
     private static let hugePageBytes = 2 << 20
+    /// MADV_HUGEPAGE, which Glibc's module does not export.
+    private static let adviseHugePages: Int32 = 14
 
     let base: UnsafeMutablePointer<Float>
     let count: Int
@@ -27,7 +29,7 @@ final class FloatStorage: @unchecked Sendable {
             guard let memory = mmap(nil, rounded, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
                 preconditionFailure("out of memory: no room for a vector of \(count) floats (\(rounded >> 20) MiB)")
             }
-            madvise(memory, rounded, 14 /* MADV_HUGEPAGE, which Glibc's module does not export */)
+            madvise(memory, rounded, Self.adviseHugePages)
             mappedBytes = rounded
             base = memory.bindMemory(to: Float.self, capacity: count)
         } else {

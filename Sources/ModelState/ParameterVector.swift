@@ -2,8 +2,8 @@
 
 /// A model's parameters, or a change to them, as one flat vector of 32-bit floats with value semantics.
 ///
-/// Copies share memory until one of them is written. The elements are aligned to at least 64 bytes, so that kernels and the
-/// network can use them in place.
+/// Copies share memory until one of them is written. The elements are aligned to at least 64 bytes, so that kernels
+/// and the network can use them in place.
 public struct ParameterVector: Sendable {
     private var storage: FloatStorage
 

@@ -47,8 +47,8 @@ public struct TensorLayout: Hashable, Sendable, Codable {
 
     /// Lays the tensors out in the given order.
     ///
-    /// - Throws: ``ModelStateError`` with code `invalidLayout` for a repeated, empty or overlong name, too many tensors, or a total
-    ///   that no vector can hold.
+    /// - Throws: ``ModelStateError`` with code `invalidLayout` for a repeated, empty or overlong name, too many
+    ///   tensors, or a total that no vector can hold.
     public init(_ tensors: [Tensor]) throws {
         guard tensors.count <= Self.maximumTensorCount else {
             throw ModelStateError(

@@ -26,8 +26,8 @@ public struct Seed: Hashable, Sendable, Codable, CustomStringConvertible {
         deriving(label: label, name: name, numbers: numbers)
     }
 
-    /// Absorbs, in this order: the label's bytes, the name's bytes if there is a name, each number. Every part is closed
-    /// by its length or a tag, so that ("ab", "c") and ("a", "bc") differ.
+    /// Absorbs, in this order: the label's bytes, the name's bytes if there is a name, each number. Every part is
+    /// closed by its length or a tag, so that ("ab", "c") and ("a", "bc") differ.
     private func deriving(label: String, name: String?, numbers: [UInt64]) -> Seed {
         var state = SplitMix64.mix(value &+ 0x9E37_79B9_7F4A_7C15)
         Self.absorb(label, into: &state)

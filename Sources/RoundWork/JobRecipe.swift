@@ -35,7 +35,9 @@ public struct JobRecipe: Sendable {
     private static func codec(_ text: String, _ direction: String) throws -> any UpdateCodec {
         guard !text.contains("+") else {
             throw SpecificationError(
-                .invalidValue, "'codec.\(direction)': jobs take codecs without memory; leave out the part after '+' of '\(text)'")
+                .invalidValue,
+                "'codec.\(direction)': jobs take codecs without memory; leave out what follows '+' in '\(text)'"
+            )
         }
         return try CodecRegistry.codec(text)
     }

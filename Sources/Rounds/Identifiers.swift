@@ -16,7 +16,8 @@ public struct AgentID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.name = name
     }
 
-    /// Names the virtual agent with the given number of `count`: `agent-007`, so that the order of names is that of numbers.
+    /// Names the virtual agent with the given number of `count`: `agent-007`, so that the order of names is that of
+    /// numbers.
     public init(number: Int, of count: Int) {
         precondition(number >= 1 && number <= count, "agents are numbered from 1 to their count")
         let digits = String(number)
@@ -135,8 +136,8 @@ public struct UpdateKey: Hashable, Sendable, Comparable, CustomStringConvertible
 
 /// The digest of a blob's bytes: XXH3 with 128 bits, high half first.
 ///
-/// It finds damage and names contents; it does not protect against somebody who forges bytes on purpose, which is the secure
-/// channel's part.
+/// It finds damage and names contents; it does not protect against somebody who forges bytes on purpose, which is the
+/// secure channel's part.
 public struct BlobDigest: Hashable, Sendable, CustomStringConvertible {
     /// The high 64 bits.
     public let high: UInt64

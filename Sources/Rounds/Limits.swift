@@ -2,7 +2,8 @@
 
 /// The protocol's limits. What is past a limit is refused before anything is allocated for it.
 public enum Limits {
-    /// The longest frame, in bytes after its length word; a chunk and its header are shorter than the longest control message.
+    /// The longest frame, in bytes after its length word; a chunk and its header are shorter than the longest control
+    /// message.
     public static let frameBytes = controlBytes
     /// The most data in one chunk.
     public static let chunkBytes = 1 << 20

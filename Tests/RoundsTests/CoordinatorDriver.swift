@@ -4,7 +4,8 @@ import FoundationEssentials
 
 @testable import Rounds
 
-/// Drives a coordinator's core without a world: answers what a shell answers at once, unless it is told to hold that back.
+/// Drives a coordinator's core without a world: answers what a shell answers at once, unless it is told to hold that
+/// back.
 struct CoordinatorDriver {
     var core: CoordinatorCore
     var now = Instant.start

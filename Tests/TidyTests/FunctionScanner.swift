@@ -23,7 +23,8 @@ enum FunctionScanner {
 
     private static func isFunction(_ line: String) -> Bool {
         let code = line.drop { $0 == " " }
-        guard !code.hasPrefix("//") else { return false }
+        let isOneLine = code.contains("{") && code.hasSuffix("}")
+        guard !code.hasPrefix("//"), !isOneLine else { return false }
         return code.contains("func ") || code.hasPrefix("init(") || code.contains(" init(")
     }
 }

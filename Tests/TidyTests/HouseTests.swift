@@ -14,9 +14,10 @@ import Testing
         #expect(file.lines.count <= 601, "\(file.path) has \(file.lines.count) lines; the limit is 600")
     }
 
+    /// Raw strings of JSON are test data.
     @Test(arguments: Repository.handWritten)
     func linesFitTheColumns(_ file: Repository.File) {
-        for (number, line) in file.lines.enumerated() where line.count > 120 {
+        for (number, line) in file.lines.enumerated() where line.count > 120 && !line.contains("#\"{") {
             Issue.record("\(file.path):\(number + 1) has \(line.count) columns; the limit is 120")
         }
     }

@@ -25,10 +25,11 @@ public struct ModelFold: Sendable {
     ///   - updates: the accepted updates, in the order of their keys.
     ///   - current: the model that the updates started from.
     ///   - next: as many elements as the current model; overwritten.
-    ///   - onBlock: is given each finished block of the next model, from the first to the last: to write or hash it while it is
+    ///   - onBlock: is given each finished block of the next model, from the first to the last: to write or hash it
+    ///     while it is
     ///     in the cache.
-    /// - Throws: what the rule, the updates or `onBlock` throw; ``AggregationError`` with code `notFinite` if the next model
-    ///   would have a value that is infinite or not a number.
+    /// - Throws: what the rule, the updates or `onBlock` throw; ``AggregationError`` with code `notFinite` if the
+    ///   next model would have a value that is infinite or not a number.
     public func fold(
         _ updates: any UpdateSet,
         current: ParameterVector,

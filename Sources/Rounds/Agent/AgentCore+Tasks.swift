@@ -12,8 +12,8 @@ extension AgentCore {
             forget(task.key, &actions)
         }
         if let entry = outbox[task.key] {
-            // Trained already: offered unless that is under way. An offer without an answer may have come before the restarted
-            // coordinator had taken up the round.
+            // Trained already: offered unless that is under way. An offer without an answer may have come before the
+            // restarted coordinator had taken up the round.
             if entry.state == .kept || entry.state == .offered, entry.retryAt == nil { offer(task.key, now, &actions) }
             return
         }

@@ -4,8 +4,8 @@ public import Randomness
 
 /// Everything that an agent decides: when to connect, which task to do, what to keep and what to forget.
 ///
-/// It performs nothing itself; see ``CoordinatorCore``. A finished update stays in the outbox until the coordinator says that
-/// its round is durable, so that neither side's crash loses it.
+/// It performs nothing itself; see ``CoordinatorCore``. A finished update stays in the outbox until the coordinator
+/// says that its round is durable, so that neither side's crash loses it.
 public struct AgentCore: Sendable {
     enum Link: Sendable {
         /// Not connected; connects at this time, or not before something happens.
@@ -282,7 +282,8 @@ public struct AgentCore: Sendable {
         default:
             actions.append(.disconnect(nil))
             lost("\(goodbye.reason): \(goodbye.message)", now, &actions)
-            // Asking for the same model again would end the next connection too. A task that is still wanted comes anew.
+            // Asking for the same model again would end the next connection too. A task that is still wanted comes
+            // anew.
             if goodbye.reason == .unknownBlob { tasks.abandonDownload() }
             if let retryAfter = goodbye.retryAfter, case .offline = link {
                 // Spread over the same length once more: everyone was told the same.

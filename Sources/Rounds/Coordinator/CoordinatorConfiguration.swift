@@ -2,7 +2,8 @@
 
 /// The few knobs of a coordinator that are not a job's.
 public struct CoordinatorConfiguration: Sendable, Hashable {
-    /// An agent that has nothing to say sends a heartbeat after this long. Shorter finds dead agents sooner and costs traffic.
+    /// An agent that has nothing to say sends a heartbeat after this long. Shorter finds dead agents sooner and costs
+    /// traffic.
     public var heartbeat: Duration
     /// A connection on which nothing was heard for this long is dead. At least twice the heartbeat.
     public var silenceLimit: Duration

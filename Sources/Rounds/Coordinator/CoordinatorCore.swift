@@ -34,7 +34,8 @@ public struct CoordinatorCore: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: the knobs.
-    ///   - recovered: the jobs of the journal. What the journal tells is on stable storage, and so are the models of the last
+    ///   - recovered: the jobs of the journal. What the journal tells is on stable storage, and so are the models of
+    ///     the last
     ///     committed rounds: where such a model was lost, the shell combined it again from the spool before.
     ///   - now: the time.
     ///   - validate: says why a specification cannot be run (an unknown model, rule or codec), or nil.

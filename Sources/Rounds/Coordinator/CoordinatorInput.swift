@@ -42,7 +42,8 @@ public enum CoordinatorAction: Sendable {
     case sendModel(ConnectionID, transfer: UInt64, JobID, ModelReference, offset: Int)
     /// Send a last message, then close.
     case close(ConnectionID, Goodbye)
-    /// Open the spool of an offered update, keeping what it holds; then ``CoordinatorInput/spoolOpened(_:_:heldBytes:)``.
+    /// Open the spool of an offered update, keeping what it holds; then
+    /// ``CoordinatorInput/spoolOpened(_:_:heldBytes:)``.
     case openSpool(UpdateOffer)
     /// Append to an open spool.
     case spool(UpdateKey, offset: Int, ByteSlice)
@@ -58,7 +59,8 @@ public enum CoordinatorAction: Sendable {
     case prepareModel(JobID, RoundNumber, JobSpecification)
     /// Combine updates; then ``JobInput/folded(_:)``.
     case fold(JobID, RoundNumber, [AcceptedUpdate])
-    /// Bring a committed round to stable storage; then ``CoordinatorInput/durable(_:_:)``. Its updates may go after that.
+    /// Bring a committed round to stable storage; then ``CoordinatorInput/durable(_:_:)``. Its updates may go after
+    /// that.
     case makeDurable(JobID, RoundNumber)
     /// Delete the spools of an attempt that does not count.
     case discardRound(JobID, RoundNumber, attempt: UInt32)

@@ -45,7 +45,8 @@ extension JobMachine {
         }
     }
 
-    /// Whether a key's round begins at the given attempt or later. Such an update was made before the coordinator lost power.
+    /// Whether a key's round begins at the given attempt or later. Such an update was made before the coordinator
+    /// lost power.
     private func isAhead(_ key: UpdateKey, of round: RoundNumber, _ attempt: UInt32) -> Bool {
         guard key.round.value <= status.totalRounds else { return false }
         return key.round > round || (key.round == round && key.attempt >= attempt)

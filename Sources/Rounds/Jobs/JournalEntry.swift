@@ -164,8 +164,8 @@ public struct RecoveredJob: Sendable, Equatable {
             && left.evaluation?.summary == right.evaluation?.summary
     }
 
-    /// Adds one fact. Facts of other jobs, and facts that contradict earlier ones, are programmer errors of the ledger and ignored
-    /// here only where a crash between two facts can explain them.
+    /// Adds one fact. Facts of other jobs, and facts that contradict earlier ones, are programmer errors of the
+    /// ledger and ignored here only where a crash between two facts can explain them.
     public mutating func apply(_ entry: JournalEntry) {
         switch entry {
         case .submitted:

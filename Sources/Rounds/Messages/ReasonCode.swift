@@ -82,8 +82,8 @@ public enum ReasonCode: UInt32, Sendable, Hashable, CaseIterable {
     /// Nothing has this digest.
     case unknownBlob = 53
 
-    // No conformance to CustomStringConvertible: the standard library prints the case's name, which is the name in the log, and
-    // a description of our own that asked for that name would ask itself.
+    // No conformance to CustomStringConvertible: the standard library prints the case's name, which is the name in
+    // the log, and a description of our own that asked for that name would ask itself.
 
     /// The name in the log: `lateUpdate`.
     public var description: String { "\(self)" }

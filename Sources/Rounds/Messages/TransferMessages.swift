@@ -54,8 +54,8 @@ public struct UpdateOffer: Sendable, Equatable {
     public var loss: Double
     /// The time that training took.
     public var trainingTime: Duration
-    /// The coded model that training started from; nil where the agent does not know. A coordinator that lost power may run a
-    /// round again from another model, under the same key.
+    /// The coded model that training started from; nil where the agent does not know. A coordinator that lost power
+    /// may run a round again from another model, under the same key.
     public var base: BlobDigest?
 
     /// Creates the message.
@@ -121,8 +121,8 @@ public struct UpdateVerdict: Sendable, Equatable {
     }
 }
 
-/// Says that a round ended for good: its model is durable, or it was abandoned. Updates of the round, and of all earlier
-/// ones of the job, may be forgotten.
+/// Says that a round ended for good: its model is durable, or it was abandoned. Updates of the round, and of all
+/// earlier ones of the job, may be forgotten.
 public struct RoundCommitted: Sendable, Equatable {
     /// The job.
     public var job: JobID

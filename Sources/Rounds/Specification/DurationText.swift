@@ -10,7 +10,8 @@ public struct DurationText: Hashable, Sendable, Codable, CustomStringConvertible
         self.duration = duration
     }
 
-    /// Reads `250ms`, `30s`, `10m`, `2h`, `1d` or a plain number of seconds; nil for anything else, and for negative times.
+    /// Reads `250ms`, `30s`, `10m`, `2h`, `1d` or a plain number of seconds; nil for anything else, and for negative
+    /// times.
     public init?(parsing text: String) {
         let digits = text.prefix { $0.isNumber || $0 == "." }
         guard let number = Double(digits) else { return nil }

@@ -2,8 +2,8 @@
 
 /// A federated training job: what to train, with whom, for how long.
 ///
-/// The same specification and seed give the same final model, bit for bit, in the fast simulation, in the protocol simulation and
-/// over TCP, as long as the same agents take part.
+/// The same specification and seed give the same final model, bit for bit, in the fast simulation, in the protocol
+/// simulation and over TCP, as long as the same agents take part.
 public struct JobSpecification: Hashable, Sendable, Codable {
     /// How updates are combined.
     public struct Strategy: Hashable, Sendable, Codable {

@@ -14,7 +14,8 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
 
     /// Updates that a round wants; 0 asks every available agent.
     public var cohort: Int
-    /// The extra share of agents asked beyond the cohort, 0 or more: 0.3 asks 13 for a cohort of 10. The first to arrive count.
+    /// The extra share of agents asked beyond the cohort, 0 or more: 0.3 asks 13 for a cohort of 10. The first to
+    /// arrive count.
     public var overSelection: Double
     /// The share of the cohort that makes a round valid at its deadline, above 0 up to 1.
     public var quorum: Double

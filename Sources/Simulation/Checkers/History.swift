@@ -3,7 +3,8 @@
 import ModelState
 import Rounds
 
-/// What the shells saw in one run: the material of the checkers. It is kept apart from every disk and outlives every crash.
+/// What the shells saw in one run: the material of the checkers. It is kept apart from every disk and outlives every
+/// crash.
 final class History: WorldObserver {
     /// An update as its agent finished it.
     struct Production {

@@ -11,7 +11,8 @@ import UpdateCoding
 
 /// Runs a scenario through the real state machines over a virtual network, with real encoded bytes and real training.
 ///
-/// Training happens on all cores ahead of virtual time: an agent's result is waited for only when its virtual training ends.
+/// Training happens on all cores ahead of virtual time: an agent's result is waited for only when its virtual
+/// training ends.
 final class ProtocolRun {
     private let scenario: Scenario
     private let data: ClientData

@@ -8,7 +8,8 @@ public struct Scenario: Sendable, Codable {
     public enum Mode: String, Sendable, Codable, CaseIterable {
         /// Passes values and trains the clients on all cores: for research.
         case fast
-        /// Runs coordinator and agents over a virtual network and clock with real encoded bytes: for tests of the protocol.
+        /// Runs coordinator and agents over a virtual network and clock with real encoded bytes: for tests of the
+        /// protocol.
         case `protocol`
     }
 
@@ -20,7 +21,8 @@ public struct Scenario: Sendable, Codable {
     public var clients: Int
     /// Where the samples come from, as `--data` has it, without `part`.
     public var data: String
-    /// How the samples are dealt to the clients: `iid`, `dirichlet:0.5`, `shards:2`, `natural`; nil for what `data` says.
+    /// How the samples are dealt to the clients: `iid`, `dirichlet:0.5`, `shards:2`, `natural`; nil for what `data`
+    /// says.
     public var split: String?
     /// Threads that train; 0 for one a core.
     public var threads: Int

@@ -4,8 +4,8 @@ import ModelState
 import Randomness
 import Rounds
 
-/// The virtual shell of a coordinator: feeds a ``CoordinatorCore`` with what happens and does what it says, on a virtual disk and
-/// network, in virtual time.
+/// The virtual shell of a coordinator: feeds a ``CoordinatorCore`` with what happens and does what it says, on a
+/// virtual disk and network, in virtual time.
 final class CoordinatorHost {
     /// How the process may end between two actions.
     enum CrashKind: Sendable {

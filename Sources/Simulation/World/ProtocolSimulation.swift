@@ -31,7 +31,8 @@ public struct ProtocolSimulation: Sendable {
 
         /// One line.
         public var description: String {
-            "the job '\(status?.name ?? "?")' did not end in the virtual time it was given; it is \(status.map { "\($0.phase)" } ?? "not submitted")"
+            let phase = status.map { "\($0.phase)" } ?? "not submitted"
+            return "the job '\(status?.name ?? "?")' did not end in the virtual time it was given; it is \(phase)"
         }
     }
 

@@ -12,8 +12,8 @@ extension BenchCommand {
         static let configuration = CommandConfiguration(
             abstract: "Bits, error and speed of every codec, beside memcpy.",
             discussion: """
-                Bits a coordinate with everything counted, vNMSE (squared error over squared norm), millions of coordinates
-                a second on one thread to encode and to decode into accumulators.
+                Bits a coordinate with everything counted, vNMSE (squared error over squared norm), millions
+                of coordinates a second on one thread to encode and to decode into accumulators.
 
                 Example: tributary bench codec --file update.safetensors --codec ecdq:bits=2 --codec int8
                 """

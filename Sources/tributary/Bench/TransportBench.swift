@@ -9,9 +9,9 @@ extension BenchCommand {
         static let configuration = CommandConfiguration(
             abstract: "Time rounds that move a large model down to each agent and an update of the same size up.",
             discussion: """
-                Starts a coordinator and agents as processes. Nothing is trained, everything else is a real round: download,
-                digest, upload, spool, checks, fold, checkpoint, journal. The first round also makes the memory and files
-                that later ones use again.
+                Starts a coordinator and agents as processes. Nothing is trained, everything else is a real
+                round: download, digest, upload, spool, checks, fold, checkpoint, journal. The first round
+                also makes the memory and files that later ones use again.
 
                 Example: tributary bench transport --megabytes 500 --agents 1
                 """
@@ -85,7 +85,8 @@ extension BenchCommand {
             var text: String {
                 """
                 \(Format.decimals(megabytes, 1)) MB down and up, \(agents) agents, \(rounds) rounds
-                  round          \(Format.decimals(medianSeconds, 3)) s median, \(Format.decimals(bestSeconds, 3)) best, \
+                  round          \(Format.decimals(medianSeconds, 3)) s median, \
+                \(Format.decimals(bestSeconds, 3)) best, \
                 \(Format.decimals(worstSeconds, 3)) worst; first \(Format.decimals(firstRoundSeconds, 3)) s
                   moved          \(Format.decimals(gigabytesPerSecond, 2)) GB/s, \
                 \(Format.decimals(100 * shareOfPlainTCP, 0)) % of plain TCP

@@ -17,14 +17,14 @@ struct AggregateCommand: AsyncParsableCommand {
             Rules: \(AggregationRegistry.ruleNames.joined(separator: " "))
             Before a rule: \(AggregationRegistry.preAggregatorNames.joined(separator: " "))
 
-            The files are read as the rule needs them; memory stays below one model and 256 MB. A file with a value that is
-            infinite or not a number is left out, with a line that says so.
+            The files are read as the rule needs them; memory stays below one model and 256 MB. A file with a
+            value that is infinite or not a number is left out, with a line that says so.
 
-            Example: tributary aggregate --rule krum --pre nnm --set f=2 --output out.safetensors a.safetensors b.safetensors \
-            c.safetensors d.safetensors e.safetensors
+            Example: tributary aggregate --rule krum --pre nnm --set f=2 --output out.safetensors \
+            a.safetensors b.safetensors             c.safetensors d.safetensors e.safetensors
 
-            Exit codes: 0 done; 65 the rule cannot work with these files; 66 a file cannot be read; 74 the output cannot be
-            written.
+            Exit codes: 0 done; 65 the rule cannot work with these files; 66 a file cannot be read; 74 the
+            output cannot be written.
             """
     )
 
@@ -113,7 +113,8 @@ struct AggregateCommand: AsyncParsableCommand {
         let output: String
 
         var text: String {
-            "\(rule) of \(inputs - dropped.count) files, \(elements) elements, in \(Format.decimals(seconds, 3)) s: \(output)"
+            "\(rule) of \(inputs - dropped.count) files, \(elements) elements, "
+                + "in \(Format.decimals(seconds, 3)) s: \(output)"
         }
     }
 }

@@ -16,7 +16,8 @@ struct EncodeCommand: AsyncParsableCommand {
 
             Example: tributary encode --codec ecdq:bits=2 --seed 7 update.safetensors update.coded
 
-            Exit codes: 0 done; 65 the codec cannot code the file; 66 the file cannot be read; 74 the output cannot be written.
+            Exit codes: 0 done; 65 the codec cannot code the file; 66 the file cannot be read; 74 the output
+            cannot be written.
             """
     )
 

@@ -12,15 +12,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
         commandName: "coordinator",
         abstract: "Run a coordinator daemon.",
         discussion: """
-            Keeps its journal, its spool and the models' checkpoints in the state folder: killed at any moment, it goes on
-            with the same round when it is started again. Stops in order on SIGTERM or SIGINT.
+            Keeps its journal, its spool and the models' checkpoints in the state folder: killed at any
+            moment, it goes on with the same round when it is started again. Stops in order on SIGTERM or SIGINT.
 
             Example: tributary coordinator --listen 0.0.0.0:7400 --state /var/lib/tributary
 
             The configuration file (YAML) may set: heartbeat, silence_limit, reconnect_earliest, reconnect_latest,
             agent_grace, hello_limit (times like 20s), concurrent_uploads, chunk_bytes.
 
-            With --json the first line on standard output is {"listen": "HOST:PORT"}, then a line for each event of a job.
+            With --json the first line on standard output is {"listen": "HOST:PORT"}, then a line for each
+            event of a job.
 
             Exit codes: 0 stopped; 64 usage; 65 bad configuration; 66 configuration cannot be read; 71 address in use;
             73 state folder cannot be used.

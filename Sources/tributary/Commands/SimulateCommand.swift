@@ -11,8 +11,8 @@ struct SimulateCommand: AsyncParsableCommand {
         abstract: "Simulate a federation on this machine.",
         discussion: """
             Mode fast passes values and trains the clients on all cores. Mode protocol runs the coordinator's and the
-            agents' own state machines over a virtual network and clock, with real encoded bytes. Both, and a real run over
-            TCP, give the same final model, bit for bit.
+            agents' own state machines over a virtual network and clock, with real encoded bytes. Both, and a
+            real run over TCP, give the same final model, bit for bit.
 
             Example: tributary simulate Simulations/quickstart.yaml --set mode=protocol --seed 7
 

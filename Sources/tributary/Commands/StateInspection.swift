@@ -97,7 +97,8 @@ struct StateInspection {
             for round in job.rounds {
                 let accuracy = round.accuracy.map { "  accuracy \(Format.decimals($0, 4))" } ?? ""
                 Console.print(
-                    "  round \(round.round)  \(round.updates) updates  loss \(Format.decimals(round.loss, 4))\(accuracy)  "
+                    "  round \(round.round)  \(round.updates) updates  "
+                        + "loss \(Format.decimals(round.loss, 4))\(accuracy)  "
                         + "\(Format.decimals(round.seconds, 3)) s  \(round.modelDigest)"
                 )
             }

@@ -49,7 +49,8 @@ final class RoundDisplay {
     }
 
     private func evaluation(_ status: JobStatus) -> String {
-        "round \(status.evaluatedRound)/\(status.totalRounds)  accuracy \(Format.decimals(status.evaluation.accuracy, 4))  "
+        "round \(status.evaluatedRound)/\(status.totalRounds)  "
+            + "accuracy \(Format.decimals(status.evaluation.accuracy, 4))  "
             + "loss \(Format.decimals(status.evaluation.loss, 4))"
     }
 

@@ -2,8 +2,8 @@
 """Two SGD steps of a 5-4-3 MLP in float64 NumPy, printed as Swift literals for TrainingOracleTests.swift.
 
 Gradients are written out by hand, independently of the Swift code: h = max(0, x W1' + b1), z = h W2' + b2, mean
-cross-entropy; g += decay * w + mu * (w - start); v = momentum * v + g; w -= lr * v. The batch is always all four samples,
-so that the shuffle does not matter.
+cross-entropy; g += decay * w + mu * (w - start); v = momentum * v + g; w -= lr * v. The batch is always all four
+samples, so that the shuffle does not matter.
 """
 import numpy as np
 
