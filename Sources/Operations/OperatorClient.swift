@@ -35,7 +35,7 @@ public actor OperatorClient {
         do {
             connection = try await TCPConnection.connect(to: endpoint, on: loop, timeout: .seconds(10))
         } catch let error as EventLoopError {
-            throw OperatorError(.unreachable, "\(error.message); is a coordinator running there?")
+            throw OperatorError(.unreachable, error.message)
         }
         let channel = CoordinatorChannel(connection, sharing: ChannelResources())
         self.channel = channel

@@ -132,6 +132,7 @@ extension JobMachine {
         status.refusedUpdates += 1
         actions.append(.record([.refused(key, reason)], .refused))
         let text = "\(key.agent) in round \(key.round): \(reason)" + (message.isEmpty ? "" : ": \(message)")
+        lastTrouble = text
         actions.append(.notify(JobEvent(kind: .agentTrouble, status: status, message: text)))
         settle(now, &actions)
     }
@@ -170,7 +171,8 @@ extension JobMachine {
         abandonedAttempts = round.attempt
         let text = "round \(round.number), attempt \(round.attempt): \(round.acceptedCount) of \(round.target) updates"
         guard round.attempt < UInt32(specification.round.maximumAttempts) else {
-            return end(.failed, "\(text); given up after \(round.attempt) attempts", &actions)
+            let last = lastTrouble.isEmpty ? "" : "; the last trouble: \(lastTrouble)"
+            return end(.failed, "\(text); given up after \(round.attempt) attempts\(last)", &actions)
         }
         withdrawPending(round, .roundAbandoned, &actions)
         stage = .abandoning

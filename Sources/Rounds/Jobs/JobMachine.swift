@@ -51,6 +51,8 @@ public struct JobMachine: Sendable {
     var lastCommittedAgents: Set<AgentID> = []
     /// The attempt that the last committed round took.
     var lastCommittedAttempt: UInt32 = 0
+    /// Why an agent last failed, for the message of a job that has to give up.
+    var lastTrouble = ""
     private var hasBegunRounds = false
     /// What the disk refused, to be tried again.
     private var retries: [JobAction] = []

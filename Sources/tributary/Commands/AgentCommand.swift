@@ -61,7 +61,7 @@ struct AgentCommand: AsyncParsableCommand {
             if json { Console.print(try Format.json(["stopped": "\(stop)"])) }
             switch stop {
             case .asked: break
-            case .unreachable(let why): throw Failure(.unavailable, "\(why); is a coordinator running there?")
+            case .unreachable(let why): throw Failure(.unavailable, why)
             case .refused(_, let message): throw Failure(.protocol, message)
             }
         }
