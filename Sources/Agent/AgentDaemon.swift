@@ -26,6 +26,8 @@ public actor AgentDaemon {
     private var inputs: [AgentInput] = []
     private var isDraining = false
     private var sending: UpdateKey?
+    /// What was read on the connection when the timer last looked.
+    private var seenBytes: UInt64 = 0
     private var chunkBytes = Limits.chunkBytes
     private var outcome: AgentStop?
     private var whenStopped: [CheckedContinuation<AgentStop, Never>] = []
@@ -64,7 +66,7 @@ public actor AgentDaemon {
 
     /// Works until the agent is stopped or cannot go on; says why it ended.
     public func run() async -> AgentStop {
-        timer = loop.makeTimer { self.feed(.timer) }
+        timer = loop.makeTimer { self.timerFired() }
         feed(.start)
         if let outcome { return outcome }
         return await withCheckedContinuation { whenStopped.append($0) }
@@ -73,6 +75,13 @@ public actor AgentDaemon {
     /// Asks the agent to end.
     public func stop() {
         feed(.stop)
+    }
+
+    private func timerFired() {
+        let count = channel?.byteCounts.read ?? 0
+        if count != seenBytes { core.heard(at: now) }
+        seenBytes = count
+        feed(.timer)
     }
 
     // MARK: - The core

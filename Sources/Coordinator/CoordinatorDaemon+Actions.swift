@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import EventLoop
 import Ledger
 import Logging
@@ -108,9 +109,29 @@ extension CoordinatorDaemon {
         unrecorded = []
         do {
             try ledger.append(batch.flatMap(\.entries))
-            for item in batch { feed(.recorded(item.token)) }
+            for item in batch {
+                if item.token.isLasting { recordedAfterSync(item.token) } else { feed(.recorded(item.token)) }
+            }
         } catch {
             for item in batch { feed(.recordFailed(item.token, "\(error)")) }
+        }
+    }
+
+    /// Answers only once the fact, and the model that it speaks of, are on stable storage: nobody repeats a submission that
+    /// was answered, and agents give up their updates of a job that is over.
+    private func recordedAfterSync(_ token: RecordToken) {
+        let ledger = ledger
+        let checkpoints = checkpoints
+        let logger = logger
+        let newest = models.first?.prepared.reference.round
+        syncing.async {
+            do {
+                if case .job(let job, _) = token, let newest, newest > .initial { try checkpoints.synchronize(job, newest) }
+                try ledger.synchronize()
+            } catch {
+                logger.error("a fact is in the journal but not on stable storage yet: \(error)")
+            }
+            self.deliver(.recorded(token))
         }
     }
 

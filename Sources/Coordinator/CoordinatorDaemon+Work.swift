@@ -117,8 +117,6 @@ extension CoordinatorDaemon {
     private func folded(_ job: JobID, _ round: RoundNumber, _ result: Result<JobModel, any Error>) {
         switch result {
         case .success(let model):
-            // The last model stays for agents that still load it; the one before gives its memory to the next round.
-            if models.count > 1 { spare = SpareVector(models.removeLast().vector) }
             models.insert(model, at: 0)
             feed(.job(job, .folded(model.prepared)))
         case .failure(let error):
@@ -130,6 +128,8 @@ extension CoordinatorDaemon {
     // MARK: - Durability
 
     func makeDurable(_ job: JobID, _ round: RoundNumber) {
+        // The last model stays for agents that still load it; the one before gives its memory to the next round.
+        while models.count > 2 { spare = SpareVector(models.removeLast().vector) }
         durability.add(job, round)
         syncNext()
     }

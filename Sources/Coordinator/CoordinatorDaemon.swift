@@ -60,6 +60,8 @@ public actor CoordinatorDaemon {
     private var listener: TCPListener?
     private var timer: LoopTimer?
     private var lastConnection: UInt64 = 0
+    /// What was read on each connection when the timer last looked.
+    private var seenBytes: [ConnectionID: UInt64] = [:]
     private var inputs: [CoordinatorInput] = []
     private var isDraining = false
     private var whenStopped: [CheckedContinuation<Void, Never>] = []
@@ -127,7 +129,7 @@ public actor CoordinatorDaemon {
         )
         listener.onAcceptError { self.logger.error("a connection could not be accepted: \($0.message)") }
         self.listener = listener
-        timer = loop.makeTimer { self.feed(.timer) }
+        timer = loop.makeTimer { self.timerFired() }
         perform(core.start(at: now))
         drain()
         logger.info("listening on \(listener.localEndpoint)")
@@ -160,6 +162,14 @@ public actor CoordinatorDaemon {
             for continuation in waiting { continuation.resume() }
         }
         workers.async(flags: .barrier) { self.syncing.async(execute: done) }
+    }
+
+    private func timerFired() {
+        for (id, channel) in channels {
+            let count = channel.byteCounts.read
+            if seenBytes.updateValue(count, forKey: id) != count { core.heard(id, at: now) }
+        }
+        feed(.timer)
     }
 
     // MARK: - The core
@@ -224,6 +234,7 @@ public actor CoordinatorDaemon {
 
     private func closed(_ id: ConnectionID, _ why: String) {
         channels[id] = nil
+        seenBytes[id] = nil
         feed(.closed(id, why))
         finishIfClosed()
     }

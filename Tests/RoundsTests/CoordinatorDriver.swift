@@ -4,8 +4,7 @@ import FoundationEssentials
 
 @testable import Rounds
 
-/// Drives a coordinator's core without a world: answers what a shell answers at once, unless it is told to hold that
-/// back.
+/// Drives a coordinator's core without a world: answers at once what a shell answers, unless it is told not to.
 struct CoordinatorDriver {
     var core: CoordinatorCore
     var now = Instant.start

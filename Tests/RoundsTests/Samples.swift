@@ -48,7 +48,12 @@ extension PreparedModel {
 }
 
 extension TensorLayout {
-    static let sample = try! TensorLayout([Tensor(name: "vector", shape: [8])])  // one tensor with a name is a layout
+    static let sample: TensorLayout = {
+        guard let layout = try? TensorLayout([Tensor(name: "vector", shape: [8])]) else {
+            preconditionFailure("one tensor with a name is a layout")
+        }
+        return layout
+    }()
 }
 
 extension JobSpecification {

@@ -72,6 +72,11 @@ public struct AgentCore: Sendable {
         }
     }
 
+    /// Takes note that bytes of a message arrived that is not complete yet: a slow line is no dead one.
+    public mutating func heard(at now: Instant) {
+        lastHeard = now
+    }
+
     /// Takes in what happened and says what is to be done, in this order.
     public mutating func handle(_ input: AgentInput, at now: Instant) -> [AgentAction] {
         var actions: [AgentAction] = []

@@ -96,6 +96,11 @@ public struct CoordinatorCore: Sendable {
         return { JobMachine.seed(of: $0, jobSeed: seed) }
     }
 
+    /// Takes note that bytes of a message arrived that is not complete yet: a slow line is no dead one.
+    public mutating func heard(_ connection: ConnectionID, at now: Instant) {
+        sessions[connection]?.lastHeard = now
+    }
+
     /// Counts bytes of a model that went to an agent, without any other effect.
     public mutating func countSentBytes(_ job: JobID, _ count: Int) {
         jobs[job]?.status.bytesDown += UInt64(count)

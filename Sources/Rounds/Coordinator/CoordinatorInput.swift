@@ -78,6 +78,14 @@ public enum RecordToken: Sendable, Hashable {
     case job(JobID, JobRecord)
     /// A new job, asked for on this connection.
     case submission(JobID, ConnectionID)
+
+    /// Whether it is answered only once it is on stable storage: that a job exists, and that it is over.
+    public var isLasting: Bool {
+        switch self {
+        case .submission, .job(_, .ended): true
+        case .job: false
+        }
+    }
 }
 
 /// What a complete update is checked against.

@@ -39,7 +39,11 @@ public struct DurationText: Hashable, Sendable, Codable, CustomStringConvertible
         let number = try? container.decode(Double.self)
         let text = try number.map { String($0) } ?? container.decode(String.self)
         guard let parsed = number.map({ DurationText(seconds: $0) }) ?? DurationText(parsing: text) else {
-            throw SpecificationError(.invalidValue, "'\(text)' is no length of time; write 250ms, 30s, 10m, 2h or 1d")
+            // Whoever reads the file puts the key before this text.
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "'\(text)' is no length of time; write 250ms, 30s, 10m, 2h or 1d"
+            )
         }
         self = parsed
     }

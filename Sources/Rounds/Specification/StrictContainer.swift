@@ -54,6 +54,9 @@ package struct StrictContainer {
                 throw SpecificationError(.invalidValue, "'\(full(key))': \(context.debugDescription)")
             }
             throw SpecificationError(.invalidValue, "'\(full(key))' has a value of the wrong kind")
+        } catch {
+            // Decoders report a number that its type cannot hold with errors of their own.
+            throw SpecificationError(.invalidValue, "'\(full(key))' has a value out of range")
         }
     }
 

@@ -3,8 +3,9 @@
 import ModelState
 import Rounds
 
-/// What the shells saw in one run: the material of the checkers. It is kept apart from every disk and outlives every
-/// crash.
+/// What the shells saw in one run: the material of the checkers.
+///
+/// It is kept apart from every disk and outlives every crash.
 final class History: WorldObserver {
     /// An update as its agent finished it.
     struct Production {
@@ -64,8 +65,8 @@ final class History: WorldObserver {
             acknowledged = acknowledged.filter { ledger.isSettled($0) || durable[$0.job] ?? .initial >= $0.round }
         }
         lostPower = false
-        visible = visible.filter { commit in
-            jobs.contains { $0.job == commit.job && $0.committed.contains { $0.round == commit.round } }
+        visible = jobs.flatMap { job in
+            job.committed.map { Commit(job: job.job, round: $0.round, model: $0.modelDigest) }
         }
         for job in jobs {
             if let last = job.committed.last?.round { durable[job.job] = max(durable[job.job] ?? .initial, last) }

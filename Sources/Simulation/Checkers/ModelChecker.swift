@@ -3,13 +3,13 @@
 import ModelState
 import Rounds
 
-/// I3: a committed model is what the previous model and the included updates give, bit for bit, with nothing else in
-/// it.
+/// I3: a committed model is what the previous model and the included updates give, bit for bit.
 ///
 /// The updates are taken from where the agents made them, not from any disk, and combined here by the plain formula:
 ///
-///     model'[k] = model[k] + eta * sum_i (w_i / sum_j w_j) * delta_i[k]        in double precision, in the order of
-///     the keys
+///     model'[k] = model[k] + eta * sum_i (w_i / sum_j w_j) * delta_i[k]
+///
+/// in double precision, in the order of the keys.
 enum ModelChecker {
     /// Gives the digests of all committed models.
     @discardableResult

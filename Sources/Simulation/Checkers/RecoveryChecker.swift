@@ -2,8 +2,9 @@
 
 import Rounds
 
-/// I5: after a crash the state is the last commit or the next, never between; only a loss of power may take back what
-/// was visible, and nothing that was durable.
+/// I5: after a crash the state is the last commit or the next, never between.
+///
+/// Only a loss of power may take back what was visible, and nothing that was durable.
 struct RecoveryChecker {
     let history: History
     let jobs: [RecoveredJob]
@@ -11,9 +12,7 @@ struct RecoveryChecker {
 
     func check(report: (String) -> Void) {
         for (job, round) in history.durable.sorted(by: { $0.key < $1.key }) where recoveredRound(of: job) < round {
-            report(
-                "I5: round \(round) of \(job) was durable; after the crash it is at round \(recoveredRound(of: job))"
-            )
+            report("I5: round \(round) of \(job) was durable; the crash left round \(recoveredRound(of: job))")
         }
         for commit in history.visible {
             let recovered = jobs.first { $0.job == commit.job }?.committed.first { $0.round == commit.round }

@@ -39,8 +39,9 @@ final class ProtocolRun {
         let result = try simulation.run(
             job: scenario.job,
             agents: profiles,
-            seed: Seed(scenario.job.seed).deriving("world")
-        ) { [self] in noted($0) }
+            seed: Seed(scenario.job.seed).deriving("world"),
+            observer: { [self] in noted($0) }
+        )
         var status = result.status
         status.modelDigest = BlobDigest(hashing: result.model.sharedBytes.bytes)
         return SimulationResult(

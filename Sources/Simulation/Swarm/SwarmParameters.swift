@@ -5,27 +5,13 @@ import Rounds
 
 /// What one seed's world is like: drawn at random from wide ranges, so that many seeds meet many mixtures of faults.
 struct SwarmParameters: Sendable {
-    /// Mean time between faults of one kind; nil for never.
-    struct Faults: Sendable {
-        var disconnect: Double?
-        var clog: Double?
-        var partition: Double?
-        var coordinatorKill: Double?
-        var powerLoss: Double?
-        var agentKill: Double?
-        var agentWipe: Double?
-        var fullDisk: Double?
-    }
-
     var jobs: [JobSpecification]
     var agents: [AgentProfile]
     var coordinator: CoordinatorConfiguration
     var durations: CoordinatorDurations
-    var faults: Faults
+    var faults: FaultRates
     /// How long faults happen, in seconds.
     var safetySeconds: Double
-    /// The mean length of a clog, a partition, a full disk, and of the time that a process is away, in seconds.
-    var outageSeconds: Double
     /// An agent that makes updates which are not finite now and then.
     var poisoner: Int?
     /// When the operator cancels the job that runs, in seconds.
@@ -40,9 +26,9 @@ struct SwarmParameters: Sendable {
         isFull = chance(0.5)
         let agentCount = 3 + generator.below(6)
         safetySeconds = range(30, 150)
-        outageSeconds = range(1, 12)
+        let outageSeconds = range(1, 12)
         func rate() -> Double? { chance(0.5) ? range(5, 60) : nil }
-        faults = Faults(
+        faults = FaultRates(
             disconnect: rate(),
             clog: rate(),
             partition: rate(),
@@ -50,7 +36,8 @@ struct SwarmParameters: Sendable {
             powerLoss: rate(),
             agentKill: rate(),
             agentWipe: rate(),
-            fullDisk: rate()
+            fullDisk: rate(),
+            outageSeconds: outageSeconds
         )
         coordinator = CoordinatorConfiguration(
             heartbeat: .seconds(2),

@@ -75,8 +75,11 @@ public struct SwarmSimulation: Sendable {
                 if task.seed % 2 == 0 { outcome.delta[0] = .nan }
             }
         }
-        let injector = FaultInjector(world: world, parameters: parameters, seed: seed)
+        let injector = FaultInjector(world: world, rates: parameters.faults, seed: seed)
         injector.start()
+        if let cancelAfter = parameters.cancelAfter {
+            world.clock.schedule(after: .virtual(seconds: cancelAfter)) { world.person?.cancelCurrent() }
+        }
         _ = world.run(until: Instant(.virtual(seconds: parameters.safetySeconds)))
         world.log.note("healed")
         injector.heal()

@@ -2,7 +2,9 @@
 
 import Rounds
 
-/// An agent's virtual disk: its outbox. An update is synced before the agent speaks of it, so it survives every crash.
+/// An agent's virtual disk: its outbox.
+///
+/// An update is synced before the agent speaks of it, so it survives every crash.
 final class AgentDisk {
     struct Item {
         let offer: UpdateOffer

@@ -3,7 +3,9 @@
 public import ModelState
 public import Rounds
 
-/// A 128-bit digest for virtual worlds: two independent 64-bit mixing hashes. The shells on real disks use XXH3.
+/// A 128-bit digest for virtual worlds: two independent 64-bit mixing hashes.
+///
+/// The shells on real disks use XXH3.
 public enum ContentDigest {
     /// The digest of bytes.
     public static func of(_ bytes: UnsafeRawBufferPointer) -> BlobDigest {

@@ -4,8 +4,9 @@ import ModelState
 import Randomness
 import Rounds
 
-/// A coordinator's virtual disk: what is written survives the death of the process; what is synced survives the loss
-/// of power.
+/// A coordinator's virtual disk.
+///
+/// What is written survives the death of the process; what is synced survives the loss of power.
 final class CoordinatorDisk {
     /// The spool of one update.
     struct SpoolName: Hashable, Comparable {

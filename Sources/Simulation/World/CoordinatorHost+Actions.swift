@@ -52,7 +52,7 @@ extension CoordinatorHost {
             models[job] = nil
             served = served.filter { $0.value.job != job }
         case .notify(let event):
-            log.onJobEvent?(event)
+            eventObserver?(event)
         case .log:
             break
         }

@@ -4,11 +4,12 @@ import ModelState
 import Rounds
 
 extension CoordinatorHost {
-    /// Reads the disk as a new process does, and leaves behind only what can be trusted, on stable storage:
-    /// 1. A commit whose model is damaged did not happen: its job's entries from there on go, and the round is
-    /// combined again. 2. An accepted update whose bytes are damaged is not accepted: the journal tells the open
-    /// round anew without it. Its agent
-    ///    still has it, because the round is not durable.
+    /// Reads the disk as a new process does, and leaves behind only what can be trusted, on stable storage.
+    ///
+    /// 1. A commit whose model is damaged did not happen: its job's entries from there on go, and the round is combined
+    ///    again.
+    /// 2. An accepted update whose bytes are damaged is not accepted: the journal tells the open round anew without it.
+    ///    Its agent still has it, because the round is not durable.
     func recover() -> [RecoveredJob] {
         if canary == .dropLastEntryOnRestart { disk.dropLastEntry() }
         if canary == .forgetSpoolOnRestart { disk.removeSpools { _ in true } }

@@ -62,7 +62,8 @@ extension CoordinatorHost {
         guard let layout = layouts[job] else { preconditionFailure("a model is published after its job was prepared") }
         let digest = model.withElements { recipe.digest(UnsafeRawBufferPointer($0)) }
         models[job, default: [:]][round] = model
-        models[job] = models[job]?.filter { $0.key.value + 2 > round.value }
+        // Until this round is committed, the core serves the two models before it.
+        models[job] = models[job]?.filter { $0.key.value + 3 > round.value }
         // Models of the same bits share one entry.
         served[digest] = ServedModel(job: job, digest: digest, model: model)
         let kept = Set(
@@ -90,22 +91,15 @@ extension CoordinatorHost {
         do {
             let spooled = try VirtualSpooledUpdates(self, specification, layout, updates)
             let rule = try recipe.makeRule(specification.strategy)
-            var model = base
-            try base.withElements { from in
-                try model.withMutableElements { to in
-                    try rule.aggregate(spooled) { start, values in
-                        let range = start..<(start + values.count)
-                        VectorKernels.apply(
-                            values,
-                            scale: specification.strategy.serverLearningRate,
-                            to: UnsafeBufferPointer(rebasing: from[range]),
-                            output: UnsafeMutableBufferPointer(rebasing: to[range])
-                        )
-                    }
-                }
-            }
+            var model = ParameterVector(zeros: base.count)
+            try ModelFold(rule: rule, serverLearningRate: specification.strategy.serverLearningRate)
+                .fold(spooled, current: base, into: &model)
             try disk.write(model, to: CoordinatorDisk.CheckpointName(job: job, round: round))
             handle(.job(job, .folded(publish(model, of: job, round))))
+        } catch let error as AggregationError where error.code == .notFinite {
+            // Admission is there to refuse such an update, so that one bad client never stops a job.
+            observer?.violation("I3: an update that is not finite came to the fold: \(error.message)")
+            handle(.job(job, .foldFailed(.notFinite, error.message)))
         } catch is CoordinatorDisk.FullError {
             handle(.job(job, .foldFailed(.storageFailed, "no space left on device")))
         } catch {

@@ -4,8 +4,9 @@ import ModelState
 import Randomness
 import Rounds
 
-/// The virtual shell of a coordinator: feeds a ``CoordinatorCore`` with what happens and does what it says, on a
-/// virtual disk and network, in virtual time.
+/// The virtual shell of a coordinator: a ``CoordinatorCore`` on a virtual disk and network, in virtual time.
+///
+/// Actions of one input are done in their order. Whatever answers an action comes later, as an input of its own.
 final class CoordinatorHost {
     /// How the process may end between two actions.
     enum CrashKind: Sendable {
@@ -38,6 +39,8 @@ final class CoordinatorHost {
     let canary: Canary?
     let disk = CoordinatorDisk()
     var durations: CoordinatorDurations
+    /// Is told the jobs' events.
+    var eventObserver: ((JobEvent) -> Void)?
     weak var observer: (any WorldObserver)?
     /// A process that would do this action of the whole run ends in its place.
     var crashPoint: (action: Int, kind: CrashKind)?

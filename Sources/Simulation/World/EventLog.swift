@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Rounds
+import Randomness
 
 /// Condenses everything that happens in a virtual world to one number, so that two runs can be compared.
 public final class EventLog {
@@ -10,9 +10,6 @@ public final class EventLog {
     public private(set) var count = 0
     /// Takes a line for each event, for a person who looks for a fault; nil costs nothing.
     public var trace: ((String) -> Void)?
-
-    /// Takes the events of the coordinator's jobs; does not count as something that happens.
-    var onJobEvent: ((JobEvent) -> Void)?
 
     private let clock: VirtualClock
 

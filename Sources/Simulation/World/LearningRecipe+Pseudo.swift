@@ -5,8 +5,9 @@ import Randomness
 import Rounds
 
 extension LearningRecipe {
-    /// A cheap training without a meaning whose result depends on every input: on the model's bits, the agent and the
-    /// seed. A wrong model, a lost or doubled update, or a stale seed changes the final model.
+    /// A cheap training without a meaning whose result depends on every input: model, agent and seed.
+    ///
+    /// A wrong model, a lost or doubled update, or a stale seed changes the final model.
     public static let pseudo = LearningRecipe(
         makeModel: { specification in
             let count = max(specification.model.elements, 1)

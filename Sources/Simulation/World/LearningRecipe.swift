@@ -32,8 +32,10 @@ public struct TrainingOutcome: Sendable {
 ///
 /// All of it must be a pure function of its arguments; then a world is one of its seed.
 public struct LearningRecipe: Sendable {
-    /// Begins a training; the closure that it gives is called when the virtual training is over and waits for the
-    /// result. What is begun may run on another thread ahead of virtual time; calling nothing drops it.
+    /// Begins a training; the closure that it gives waits for the result when the virtual training is over.
+    ///
+    /// What is begun may run on another thread ahead of virtual time. A closure that is not called belongs to a
+    /// training that was aborted.
     public typealias Training = @Sendable (TrainTask, ParameterVector) -> @Sendable () throws -> TrainingOutcome
     /// Begins an evaluation, in the same way.
     public typealias Evaluation =

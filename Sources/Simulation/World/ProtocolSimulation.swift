@@ -4,7 +4,7 @@ public import ModelState
 public import Randomness
 public import Rounds
 
-/// Runs a job through the real state machines of coordinator and agents over a virtual network, without faults.
+/// Runs a job through the real state machines of coordinator and agents over a virtual network.
 public struct ProtocolSimulation: Sendable {
     /// What a run gives.
     public struct Result: Sendable {
@@ -32,7 +32,7 @@ public struct ProtocolSimulation: Sendable {
         /// One line.
         public var description: String {
             let phase = status.map { "\($0.phase)" } ?? "not submitted"
-            return "the job '\(status?.name ?? "?")' did not end in the virtual time it was given; it is \(phase)"
+            return "the job '\(status?.name ?? "?")' did not end in its virtual time; it is \(phase)"
         }
     }
 
@@ -46,7 +46,7 @@ public struct ProtocolSimulation: Sendable {
     public var durations: CoordinatorDurations
     /// The virtual time that a run may take.
     public var timeLimit: Duration
-    /// Is told each of the job's events, as it happens.
+    /// Takes a line for every event of the world, for a person who looks for a fault.
     public var trace: (@Sendable (String) -> Void)?
 
     /// Creates a simulation.
@@ -64,15 +64,21 @@ public struct ProtocolSimulation: Sendable {
         self.timeLimit = timeLimit
     }
 
-    /// Runs a job with one agent for each profile, `agent-1` first.
+    /// Runs a job with one agent for each profile.
     ///
-    /// - Parameter onEvent: is given each event of the job.
+    /// - Parameters:
+    ///   - job: the job.
+    ///   - agents: how each agent works; they are named `agent-1` and so on.
+    ///   - faults: what goes wrong while the job runs.
+    ///   - seed: the world's randomness; the job has its own.
+    ///   - observer: is told the job's events as they happen.
     /// - Throws: ``Unfinished`` when the job does not end in ``timeLimit``.
     public func run(
         job: JobSpecification,
         agents: [AgentProfile],
+        faults: FaultRates = FaultRates(),
         seed: Seed,
-        onEvent: ((JobEvent) -> Void)? = nil
+        observer: ((JobEvent) -> Void)? = nil
     ) throws -> Result {
         let world = VirtualWorld(
             recipe: recipe,
@@ -83,22 +89,14 @@ public struct ProtocolSimulation: Sendable {
             observer: nil,
             seed: seed
         )
-        if let trace { world.log.trace = trace }
-        world.log.onJobEvent = onEvent
-        return try run(job, agents, seed, in: world)
-    }
-
-    func run(
-        _ job: JobSpecification,
-        _ agents: [AgentProfile],
-        _ seed: Seed,
-        in world: VirtualWorld
-    ) throws -> Result {
+        world.log.trace = trace
+        world.coordinator.eventObserver = observer
         world.start(agents: agents, jobs: [job], seed: seed)
+        let injector = FaultInjector(world: world, rates: faults, seed: seed)
+        injector.start()
         let isDone = world.run(until: Instant(timeLimit))
         let status = world.person?.statuses[job.name]
         guard isDone, let status else { throw Unfinished(status: status) }
-        let elapsed = world.clock.now.sinceStart
         return Result(
             status: status,
             model: try world.model(of: status, job),
@@ -106,7 +104,7 @@ public struct ProtocolSimulation: Sendable {
             eventCount: world.log.count,
             bytesUp: world.network.deliveredBytes[0],
             bytesDown: world.network.deliveredBytes[1],
-            elapsed: elapsed
+            elapsed: world.clock.now.sinceStart
         )
     }
 }

@@ -2,10 +2,10 @@
 
 public import Rounds
 
-/// Runs events in the order of their virtual times; events of the same time run in the order in which they were
-/// scheduled.
+/// Runs events in the order of their virtual times.
 ///
-/// Nothing here waits: virtual time jumps from event to event, so that hours pass in milliseconds.
+/// Events of the same time run in the order in which they were scheduled. Nothing
+/// here waits: virtual time jumps from event to event, so that hours pass in milliseconds.
 public final class VirtualClock {
     private struct Event {
         let time: Int64

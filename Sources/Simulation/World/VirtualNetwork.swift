@@ -3,8 +3,9 @@
 import Randomness
 import Rounds
 
-/// Carries messages between agents and a coordinator as TCP does: in order on each connection, or not at all once it
-/// broke.
+/// Carries messages between agents and a coordinator as TCP does.
+///
+/// On each connection they arrive in order, or not at all once it broke.
 final class VirtualNetwork {
     typealias Direction = VirtualConnection.Direction
 
@@ -158,16 +159,18 @@ final class VirtualNetwork {
 
     // MARK: - Ending
 
-    /// One end closes: what it sent before still arrives, then the other end hears of it. The closing end hears
-    /// nothing more.
+    /// One end closes: what it sent before still arrives, then the other end hears of it.
+    ///
+    /// The closing end hears nothing more.
     func close(_ id: ConnectionID, from sender: Direction) {
         guard let connection = connections[id.value] else { return }
         connection.pipes[sender.opposite.rawValue].isOpen = false
         enqueue(nil, on: id, sender)
     }
 
-    /// The connection breaks: what is under way is lost. Unless it breaks silently, both ends hear of it a little
-    /// later.
+    /// The connection breaks: what is under way is lost.
+    ///
+    /// Unless it breaks silently, both ends hear of it a little later.
     func sever(_ id: ConnectionID, silently: Bool = false) {
         guard let connection = connections.removeValue(forKey: id.value) else { return }
         log.add(1, 3, id.value, silently ? 1 : 0)

@@ -6,20 +6,20 @@ import Rounds
 /// Lets faults happen in a world until it is told to heal it.
 final class FaultInjector {
     private let world: VirtualWorld
-    private let parameters: SwarmParameters
+    private let rates: FaultRates
     private var generator: SeededGenerator
     private var isActive = true
     private(set) var faultCount = 0
 
-    init(world: VirtualWorld, parameters: SwarmParameters, seed: Seed) {
+    init(world: VirtualWorld, rates: FaultRates, seed: Seed) {
         self.world = world
-        self.parameters = parameters
+        self.rates = rates
         generator = SeededGenerator(seed: seed.deriving("faults"))
     }
 
-    /// Begins with every kind of fault that the parameters name.
+    /// Begins with every kind of fault that the rates name.
     func start() {
-        let faults = parameters.faults
+        let faults = rates
         repeatedly(faults.disconnect) { $0.disconnect() }
         repeatedly(faults.clog) { $0.clog() }
         repeatedly(faults.partition) { $0.partition() }
@@ -28,9 +28,6 @@ final class FaultInjector {
         repeatedly(faults.agentKill) { $0.endAgent(wipingDisk: false) }
         repeatedly(faults.agentWipe) { $0.endAgent(wipingDisk: true) }
         repeatedly(faults.fullDisk) { $0.fillDisk() }
-        if let cancelAfter = parameters.cancelAfter {
-            after(cancelAfter) { $0.world.person?.cancelCurrent() }
-        }
     }
 
     /// Ends all faults: lines are open, disks have space, processes run.
@@ -90,7 +87,7 @@ final class FaultInjector {
 
     // MARK: - Times
 
-    private func outage() -> Duration { .virtual(seconds: 0.05 + exponential(parameters.outageSeconds)) }
+    private func outage() -> Duration { .virtual(seconds: 0.05 + exponential(rates.outageSeconds)) }
 
     private func exponential(_ mean: Double) -> Double {
         // The series -ln(1 - u) without the C library: the same bits everywhere.
