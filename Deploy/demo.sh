@@ -4,5 +4,5 @@
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 say "Building (the first time takes some minutes)"
-swift build -c release --product tributary >&2
+swift build -c release --static-swift-stdlib --product tributary >&2
 exec "$root/.build/release/tributary" demo "$@"

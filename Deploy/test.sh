@@ -11,7 +11,7 @@ Protocols/generate.sh --check
 
 say "== Building"
 swift build --build-tests
-swift build -c release --product tributary
+swift build -c release --static-swift-stdlib --product tributary
 
 say "== Python, for the protocol's second implementation"
 Tests/Python/setup.sh "$root/.build/python"

@@ -51,15 +51,21 @@ extension CoordinatorDaemon {
     }
 
     private func sendModel(_ reference: ModelReference, to id: ConnectionID, transfer: UInt64, offset: Int) {
-        guard let model = models.first(where: { $0.prepared.reference.digest == reference.digest }) else {
-            return logger.error("the core serves model \(reference.digest), which the daemon does not hold")
+        do {
+            guard let blob = try models.blob(reference.digest) else {
+                return logger.error("the core serves model \(reference.digest), which the daemon does not hold")
+            }
+            channels[id]?.beginTransfer(
+                transfer,
+                of: blob,
+                offset: offset,
+                chunkBytes: options.configuration.chunkBytes
+            )
+        } catch {
+            // A new connection begins with the current tasks, so the agent is not left waiting.
+            logger.error("the model of round \(reference.round) cannot be read again: \(error)")
+            feed(.malformed(id, .unknownBlob, "the model of round \(reference.round) cannot be read"))
         }
-        channels[id]?.beginTransfer(
-            transfer,
-            of: MemoryBlob(model.coded),
-            offset: offset,
-            chunkBytes: options.configuration.chunkBytes
-        )
     }
 
     // MARK: - The spool
@@ -123,7 +129,7 @@ extension CoordinatorDaemon {
         let ledger = ledger
         let checkpoints = checkpoints
         let logger = logger
-        let newest = models.first?.prepared.reference.round
+        let newest = models.newest?.prepared.reference.round
         syncing.async {
             do {
                 if case .job(let job, _) = token, let newest, newest > .initial { try checkpoints.synchronize(job, newest) }
@@ -138,7 +144,7 @@ extension CoordinatorDaemon {
     // MARK: - Reports
 
     private func release(_ job: JobID) {
-        models = []
+        models.clear()
         spare = SpareVector(nil)
         recipes[job] = nil
     }

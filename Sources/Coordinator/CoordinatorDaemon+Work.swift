@@ -60,7 +60,7 @@ extension CoordinatorDaemon {
     ) {
         recipes[job] = recipe
         specifications[job] = specification
-        models = [model]
+        models.begin(with: model)
         feed(.job(job, .modelReady(model.prepared)))
     }
 
@@ -89,7 +89,7 @@ extension CoordinatorDaemon {
     // MARK: - Rounds
 
     func fold(_ job: JobID, _ round: RoundNumber, _ updates: [AcceptedUpdate]) {
-        guard let recipe = recipes[job], let specification = specifications[job], let current = models.first else {
+        guard let recipe = recipes[job], let specification = specifications[job], let current = models.newest else {
             preconditionFailure("a round is folded while its job has a model")
         }
         let work = FoldWork(
@@ -117,7 +117,7 @@ extension CoordinatorDaemon {
     private func folded(_ job: JobID, _ round: RoundNumber, _ result: Result<JobModel, any Error>) {
         switch result {
         case .success(let model):
-            models.insert(model, at: 0)
+            models.add(model)
             feed(.job(job, .folded(model.prepared)))
         case .failure(let error):
             let reason: ReasonCode = error is LedgerError ? .storageFailed : .trainerFailed
@@ -128,8 +128,14 @@ extension CoordinatorDaemon {
     // MARK: - Durability
 
     func makeDurable(_ job: JobID, _ round: RoundNumber) {
-        // The last model stays for agents that still load it; the one before gives its memory to the next round.
-        while models.count > 2 { spare = SpareVector(models.removeLast().vector) }
+        if let recipe = recipes[job], let specification = specifications[job] {
+            let checkpoints = checkpoints
+            let replaced = models.commit(
+                checkpoint: { checkpoints.path(of: job, $0) },
+                makeInitial: { try JobModel.initial(recipe: recipe, specification: specification) }
+            )
+            if let replaced { spare = SpareVector(replaced) }
+        }
         durability.add(job, round)
         syncNext()
     }

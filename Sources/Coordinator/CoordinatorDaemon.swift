@@ -46,8 +46,8 @@ public actor CoordinatorDaemon {
     var core: CoordinatorCore
     var channels: [ConnectionID: PeerChannel] = [:]
     let resources = ChannelResources()
-    /// The models of the active job that agents may ask for, newest first.
-    var models: [JobModel] = []
+    /// The models of the active job that agents may ask for.
+    var models = ModelShelf()
     var spare = SpareVector(nil)
     var recipes: [JobID: JobRecipe] = [:]
     var specifications: [JobID: JobSpecification] = [:]
