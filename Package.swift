@@ -123,7 +123,7 @@ let package = Package(
             "SimulationTests",
             ["Aggregation", "Learning", "ModelState", "Randomness", "Rounds", "Simulation", "UpdateCoding"]
         ),
-        // tests("IntegrationTests", ["tributary"]),
+        tests("IntegrationTests", ["tributary"]),
     ],
     swiftLanguageModes: [.v6]
 )

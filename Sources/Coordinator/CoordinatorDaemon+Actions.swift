@@ -123,8 +123,8 @@ extension CoordinatorDaemon {
         }
     }
 
-    /// Answers only once the fact, and the model that it speaks of, are on stable storage: nobody repeats a submission that
-    /// was answered, and agents give up their updates of a job that is over.
+    /// Answers only once the fact, and the model that it speaks of, are on stable storage: nobody repeats a
+    /// submission that was answered, and agents give up their updates of a job that is over.
     private func recordedAfterSync(_ token: RecordToken) {
         let ledger = ledger
         let checkpoints = checkpoints
@@ -132,7 +132,9 @@ extension CoordinatorDaemon {
         let newest = models.newest?.prepared.reference.round
         syncing.async {
             do {
-                if case .job(let job, _) = token, let newest, newest > .initial { try checkpoints.synchronize(job, newest) }
+                if case .job(let job, _) = token, let newest, newest > .initial {
+                    try checkpoints.synchronize(job, newest)
+                }
                 try ledger.synchronize()
             } catch {
                 logger.error("a fact is in the journal but not on stable storage yet: \(error)")

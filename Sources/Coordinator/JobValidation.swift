@@ -12,6 +12,11 @@ enum JobValidation {
     /// protocol.
     static func objection(to specification: JobSpecification) -> String? {
         do {
+            let trainers = ["sgd", "none"]
+            guard trainers.contains(specification.training.trainer) else {
+                let known = trainers.joined(separator: ", ")
+                return "no trainer is named '\(specification.training.trainer)'; known: \(known)"
+            }
             let recipe = try JobRecipe(specification)
             _ = try MessageEncoder().encode(.train(sampleTask(specification, recipe)))
             return nil

@@ -3,13 +3,13 @@
 import Ledger
 import Messaging
 import ModelState
-import Rounds
 import RoundWork
+import Rounds
 
 /// The models of the running job that agents may ask for: at most two of them in memory.
 ///
-/// The newest two rounds are in memory only between the fold of a round and its commit. Once the round is committed, the model
-/// before it gives its memory to the next fold; agents that still load it are served from its checkpoint.
+/// The newest two rounds are in memory only between the fold of a round and its commit. Once the round is committed,
+/// the model before it gives its memory to the next fold; agents that still load it are served from its checkpoint.
 struct ModelShelf {
     /// A model that left the memory.
     private enum Former {

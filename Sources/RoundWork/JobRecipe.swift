@@ -22,6 +22,14 @@ public struct JobRecipe: Sendable {
     /// - Throws: an error whose message says which name is unknown, and the known ones.
     public init(_ specification: JobSpecification) throws {
         architecture = try ModelArchitecture(specification.model)
+        for (key, value) in specification.strategy.settings where key == "f" || key.hasSuffix(".f") {
+            guard value >= 0, value <= 1e6, value == value.rounded() else {
+                throw SpecificationError(
+                    .invalidValue,
+                    "'strategy.settings.\(key)' is a number of clients, 0 or more, not \(value)"
+                )
+            }
+        }
         let rule = try AggregationRegistry.rule(
             named: specification.strategy.rule,
             settings: specification.strategy.settings

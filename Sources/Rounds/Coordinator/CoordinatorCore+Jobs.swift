@@ -142,7 +142,8 @@ extension CoordinatorCore {
         _ actions: inout [CoordinatorAction]
     ) {
         guard let machine = jobs[job], let model = machine.model else { return }
-        let connected = agents.filter { $0.value.connection != nil }.map(\.key).sorted()
+        // Also those that may still come back: they are asked when they do.
+        let asked = agents.keys.sorted()
         let deadline = now.advanced(by: machine.specification.round.deadline.duration)
         let task = EvaluateTask(
             job: job,
@@ -150,9 +151,9 @@ extension CoordinatorCore {
             model: machine.specification.model,
             layout: model.layout
         )
-        evaluations[round] = EvaluationCollector(task: task, awaiting: Set(connected), deadline: deadline)
-        for agent in connected { askToEvaluate(agent, round, &actions) }
-        if connected.isEmpty { finishEvaluation(round, now, &actions) }
+        evaluations[round] = EvaluationCollector(task: task, awaiting: Set(asked), deadline: deadline)
+        for agent in asked { askToEvaluate(agent, round, &actions) }
+        if asked.isEmpty { finishEvaluation(round, now, &actions) }
     }
 
     private func askToEvaluate(_ agent: AgentID, _ round: RoundNumber, _ actions: inout [CoordinatorAction]) {

@@ -71,7 +71,7 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
         quorum = try file.value("quorum", default: standard.quorum)
         minimumUpdates = try file.value("minimum_updates", default: standard.minimumUpdates)
         deadline = try file.value("deadline", default: standard.deadline)
-        belowQuorum = try file.value("below_quorum", default: standard.belowQuorum)
+        belowQuorum = try file.choice("below_quorum", default: standard.belowQuorum)
         maximumExtensions = try file.value("maximum_extensions", default: standard.maximumExtensions)
         maximumAttempts = try file.value("maximum_attempts", default: standard.maximumAttempts)
         try file.check(

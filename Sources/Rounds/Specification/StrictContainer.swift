@@ -60,6 +60,17 @@ package struct StrictContainer {
         }
     }
 
+    /// One of a few words, or the default where the key is missing.
+    package func choice<Value: RawRepresentable & CaseIterable>(
+        _ key: String,
+        default fallback: Value
+    ) throws -> Value where Value.RawValue == String {
+        guard let word: String = try optional(key) else { return fallback }
+        if let value = Value(rawValue: word) { return value }
+        let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        throw SpecificationError(.invalidValue, "'\(full(key))' is '\(word)'; it takes one of: \(known)")
+    }
+
     /// Refuses a value that is out of its range.
     package func check(_ condition: Bool, _ key: String, _ requirement: String) throws {
         guard condition else {

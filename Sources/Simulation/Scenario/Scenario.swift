@@ -33,7 +33,7 @@ public struct Scenario: Sendable, Codable {
     public init(from decoder: any Decoder) throws {
         let file = try StrictContainer(decoder, known: JobSpecification.knownKeys + Self.ownKeys)
         job = try JobSpecification(file)
-        mode = try file.value("mode", default: .fast)
+        mode = try file.choice("mode", default: .fast)
         clients = try file.value("clients", default: 10)
         data = try file.value("data", default: "glyphs")
         split = try file.optional("split")

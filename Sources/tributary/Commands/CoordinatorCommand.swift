@@ -60,7 +60,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
             let daemon = try CoordinatorDaemon(options: options, loop: loop, logger: logger) { event in
                 if let events, let line = try? Format.json(EventRecord(event)) { events.write(line) }
             }
-            let address = try await daemon.start()
+            let address: TCPEndpoint
+            do {
+                address = try await daemon.start()
+            } catch let error as EventLoopError {
+                throw Failure(.cannotListen, error.message)
+            }
             events?.write(try Format.json(["listen": "\(address)"]))
             await StopSignal.wait(on: loop)
             logger.info("stopping")

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import EventLoop
+import Learning
 import Operations
 import Rounds
 
@@ -18,7 +19,8 @@ struct DemoCommand: AsyncParsableCommand {
 
             With --json the last line on standard output is one JSON object.
 
-            Exit codes: 0 done; 1 the job failed; 70 a process could not be started.
+            Exit codes: 0 done; 1 the job failed; 65 unusable data; 66 data cannot be read; 70 a process could not
+            be started.
             """
     )
 
@@ -45,6 +47,8 @@ struct DemoCommand: AsyncParsableCommand {
         try await Failure.reporting {
             let clock = ContinuousClock()
             let begin = clock.now
+            // Agents that cannot read their data end at once; better to hear of it here.
+            _ = try DataSpecification(parsing: data).load()
             let federation = try LocalFederation(directory: state)
             defer { federation.stop() }
             let separator = data.contains("?") ? "&" : "?"

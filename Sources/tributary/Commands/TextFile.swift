@@ -30,14 +30,28 @@ enum TextFile {
     ) throws -> Value {
         do {
             var node = try Yams.compose(yaml: try read(path)) ?? Node.mapping(Node.Mapping([]))
+            guard node.mapping != nil else {
+                throw Failure(.badInput, "\(path) is no job file or the like: it must be a mapping of keys to values")
+            }
             for override in overrides { try apply(override, to: &node) }
             return try YAMLDecoder().decode(Value.self, from: node)
         } catch let error as SpecificationError {
             throw Failure(.badInput, "\(path): \(error.message)")
         } catch let error as YamlError {
-            throw Failure(.badInput, "\(path) is no valid YAML: \(error)")
+            throw Failure(.badInput, "\(path) is no valid YAML: \(problem(error))")
         } catch let error as DecodingError {
             throw Failure(.badInput, "\(path): \(summary(error))")
+        }
+    }
+
+    /// What the parser found, on one line.
+    private static func problem(_ error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "line \(mark.line), column \(mark.column): \(problem)"
+        default:
+            "\(error)".split(separator: "\n").joined(separator: " ")
         }
     }
 

@@ -41,7 +41,7 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as SpecificationError: self.init(.badInput, error.message)
         case let error as LearningError:
-            self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
+            self.init(error.code == .fileAccess || error.code == .missingData ? .noInput : .badInput, error.message)
         case let error as ModelStateError:
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as AggregationError: self.init(.badInput, error.message)
@@ -55,6 +55,8 @@ struct Failure: Error {
         case let error as OperatorError:
             switch (error.code, error.reason) {
             case (.refused, .unsupportedVersion): self.init(.protocol, error.message)
+            case (.refused, .shuttingDown), (.refused, .overloaded), (.refused, .silent):
+                self.init(.unavailable, error.message)
             case (.refused, .storageFailed): self.init(.storage, error.message)
             case (.refused, _): self.init(.badInput, error.message)
             default: self.init(.unavailable, error.message)
