@@ -14,6 +14,9 @@ enum IDXReader {
         let train = try table(folder: folder, prefix: "train")
         let test = try table(folder: folder, prefix: "t10k")
         guard train != nil || test != nil else {
+            guard DataFile.isFolder(folder) else {
+                throw LearningError(.fileAccess, "there is no folder \(folder); check the path and its permissions")
+            }
             throw LearningError(
                 .missingData,
                 "\(folder) has neither train-images-idx3-ubyte[.gz] nor t10k-images-idx3-ubyte[.gz]; give their folder"

@@ -41,7 +41,7 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as SpecificationError: self.init(.badInput, error.message)
         case let error as LearningError:
-            self.init(error.code == .fileAccess || error.code == .missingData ? .noInput : .badInput, error.message)
+            self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as ModelStateError:
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as AggregationError: self.init(.badInput, error.message)
