@@ -238,14 +238,7 @@ public final class AgentTrainer: @unchecked Sendable {
         case let failure as Failure:
             return failure
         case let error as LearningError:
-            let reason: ReasonCode =
-                switch error.code {
-                case .diverged: .diverged
-                case .unknownModel, .unknownTrainer, .invalidSpecification, .unknownKey: .unknownModel
-                case .labelOutOfRange, .shapeMismatch, .missingData, .malformedFile, .fileAccess: .unusableData
-                default: .trainerFailed
-                }
-            return Failure(reason: reason, message: error.message)
+            return Failure(reason: error.reason, message: error.message)
         default:
             return Failure(reason: .trainerFailed, message: "\(error)")
         }

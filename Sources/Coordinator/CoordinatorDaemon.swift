@@ -113,9 +113,9 @@ public actor CoordinatorDaemon {
 
     /// Listens and takes up the jobs.
     ///
-    /// - Returns: the address, with the port that the system chose.
+    /// - Parameter announce: is given the address, with the port that the system chose, before any event of a job.
     /// - Throws: `EventLoopError` when the address cannot be listened on.
-    public func start() async throws -> TCPEndpoint {
+    public func start(announce: @Sendable (TCPEndpoint) -> Void = { _ in }) async throws {
         var configuration = TCPConfiguration()
         // The hello must come within its limit; a peer that takes nothing of what it asked for is dropped.
         configuration.progressDeadline = options.configuration.silenceLimit
@@ -130,10 +130,10 @@ public actor CoordinatorDaemon {
         listener.onAcceptError { self.logger.error("a connection could not be accepted: \($0.message)") }
         self.listener = listener
         timer = loop.makeTimer { self.timerFired() }
+        announce(listener.localEndpoint)
+        logger.info("listening on \(listener.localEndpoint)")
         perform(core.start(at: now))
         drain()
-        logger.info("listening on \(listener.localEndpoint)")
-        return listener.localEndpoint
     }
 
     /// Says goodbye to all, closes all, and returns when everything is closed and written.

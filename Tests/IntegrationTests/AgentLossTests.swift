@@ -68,6 +68,25 @@ struct AgentLossTests {
         }
     }
 
+    @Test func anAgentThatWasGivenUpIsNotWaitedForInTheNextRounds() async throws {
+        let job = TestJob(name: "given-up", rounds: 2, agents: 3)
+        try await LocalCluster.with { cluster in
+            cluster.configuration += "agent_grace: 300ms\n"
+            try await cluster.startCoordinator()
+            try cluster.startAgents(of: job)
+            for agent in cluster.agents.values { try await agent.waitForError("connected") }
+            cluster.agents["agent-3"]?.send(SIGSTOP)
+            let name = try await cluster.submit(job)
+            try await cluster.waitForEvents("roundStarted")
+            cluster.agents["agent-3"]?.kill()
+            #expect(try await cluster.finish(name)["accepted_updates"]?.integer == 2 * job.rounds)
+            let messages = try cluster.events().compactMap { $0["message"]?.text }
+            let loss = try #require(messages.firstIndex(of: "agent-3 was lost in round 1"))
+            let waits = messages[loss...].filter { $0.hasPrefix("waits for agents") }
+            #expect(waits.isEmpty, "it was given up in round 1; every later round has who is left")
+        }
+    }
+
     @Test func aJobBelowItsQuorumFailsAndSaysWhy() async throws {
         var job = TestJob(
             name: "below-quorum",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Testing
 
 /// The one command that shows everything.
@@ -21,6 +22,18 @@ struct DemoTests {
             #expect(try #require(report["bytes_up"]?.number) > 0)
             #expect(try #require(report["peak_rss_mb"]?.number) > 1)
             #expect(report["model_digest"]?.text?.count == 32)
+        }
+    }
+
+    @Test func aDemoThatIsAskedToStopTakesItsProcessesAndItsFolderAlong() async throws {
+        try await LocalCluster.with { cluster in
+            let demo = try cluster.start(["demo", "--agents", "2", "--rounds", "1000000"], name: "demo")
+            try await demo.waitForError("round 2/")
+            demo.send(SIGTERM)
+            _ = try await demo.exitCode()
+            try await eventually("its coordinator and agents end", within: .seconds(20)) { !demo.hasDescendants }
+            let left = try FileManager.default.contentsOfDirectory(atPath: cluster.folder.root.path)
+            #expect(!left.contains { $0.hasPrefix("tributary-") })
         }
     }
 

@@ -41,11 +41,18 @@ extension CoordinatorCore {
         case .inHand, .notYet:
             break
         case .refused(let reason):
-            send(.refused(offer.key, reason, ""), to: connection, &actions)
+            // Of rounds before the last it is not known any more who counted: the agent is told that it may forget.
+            if offer.key.round >= job.status.round || !isDurable(offer.key) {
+                send(.refused(offer.key, reason, ""), to: connection, &actions)
+            }
             releaseDurable(offer.key, connection, &actions)
         case .wanted:
             wanted(offer, connection, job, now, &actions)
         }
+    }
+
+    private func isDurable(_ key: UpdateKey) -> Bool {
+        durableRounds[key.job].map { key.round <= $0 } ?? false
     }
 
     /// Tells an agent that was away when its round became durable that it may forget.

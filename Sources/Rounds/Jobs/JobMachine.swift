@@ -54,6 +54,10 @@ public struct JobMachine: Sendable {
     /// Why an agent last failed, for the message of a job that has to give up.
     var lastTrouble = ""
     private var hasBegunRounds = false
+    /// The agents whose connection ended and that may still come back.
+    private var away: Set<AgentID> = []
+    /// Whether any agent may be on its way back: nobody is connected yet after a restart.
+    private var isFresh = true
     /// What the disk refused, to be tried again.
     private var retries: [JobAction] = []
     private var retryAt: Instant?
@@ -127,6 +131,7 @@ public struct JobMachine: Sendable {
             agentAvailable(agent, now, &actions)
         case .agentDisconnected(let agent):
             remove(agent)
+            away.insert(agent)
         case .agentUnavailable(let agent):
             agentUnavailable(agent, now, &actions)
         case .modelReady(let prepared):
@@ -213,6 +218,7 @@ public struct JobMachine: Sendable {
 
     private mutating func agentAvailable(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         insert(agent)
+        away.remove(agent)
         switch stage {
         case .gathering:
             tryToStart(now, &actions)
@@ -231,6 +237,12 @@ public struct JobMachine: Sendable {
 
     private mutating func agentUnavailable(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         remove(agent)
+        away.remove(agent)
+        if case .gathering(.some) = stage, away.isEmpty, !isFresh {
+            // Nobody is left to wait for.
+            stage = .gathering(until: nil)
+            tryToStart(now, &actions)
+        }
         if case .starting(var round) = stage, round.standing[agent] == .pending {
             round.set(agent, to: .failed(.agentLost))
             stage = .starting(round)
@@ -274,7 +286,8 @@ public struct JobMachine: Sendable {
     // MARK: - Gathering
 
     mutating func gather(_ now: Instant, _ actions: inout [JobAction]) {
-        stage = .gathering(until: hasBegunRounds ? now.advanced(by: Self.gatheringGrace) : nil)
+        let mayComeBack = isFresh || !away.isEmpty
+        stage = .gathering(until: hasBegunRounds && mayComeBack ? now.advanced(by: Self.gatheringGrace) : nil)
         tryToStart(now, &actions)
         if case .gathering = stage {
             status.message = "waits for agents: \(available.count) of \(specification.minimumAgents) are here"
@@ -317,6 +330,7 @@ public struct JobMachine: Sendable {
             now: now
         )
         hasBegunRounds = true
+        isFresh = false
         status.phase = .running
         status.message = ""
         stage = .starting(round)

@@ -6,6 +6,7 @@ import EventLoop
 import Learning
 import ModelState
 import Randomness
+import RoundWork
 import Rounds
 import UpdateCoding
 
@@ -34,7 +35,7 @@ final class ClientTrainers {
             do {
                 return .success(try Self.train(task, from: model, codec: codec, samples: samples(task), trainer))
             } catch let error as LearningError {
-                let reason: ReasonCode = error.code == .diverged ? .diverged : .trainerFailed
+                let reason = error.reason
                 return .failure(ClientFailure(reason: reason, message: error.message))
             } catch {
                 return .failure(ClientFailure(reason: .trainerFailed, message: "\(error)"))

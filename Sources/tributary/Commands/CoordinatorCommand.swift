@@ -60,13 +60,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
             let daemon = try CoordinatorDaemon(options: options, loop: loop, logger: logger) { event in
                 if let events, let line = try? Format.json(EventRecord(event)) { events.write(line) }
             }
-            let address: TCPEndpoint
             do {
-                address = try await daemon.start()
+                try await daemon.start { address in
+                    if let events, let line = try? Format.json(["listen": "\(address)"]) { events.write(line) }
+                }
             } catch let error as EventLoopError {
                 throw Failure(.cannotListen, error.message)
             }
-            events?.write(try Format.json(["listen": "\(address)"]))
             await StopSignal.wait(on: loop)
             logger.info("stopping")
             await daemon.stop()

@@ -51,12 +51,19 @@ struct DemoCommand: AsyncParsableCommand {
             _ = try DataSpecification(parsing: data).load()
             let federation = try LocalFederation(directory: state)
             defer { federation.stop() }
+            let interruption = Interruption()
+            try interruption.watch { federation.interrupt() }
             let separator = data.contains("?") ? "&" : "?"
             for number in 1...agents {
                 let name = AgentID(number: number, of: agents).name
                 try federation.startAgent(name, data: "\(data)\(separator)part=\(number)/\(agents)")
             }
-            let last = try await follow(federation)
+            let last: JobStatus
+            do {
+                last = try await follow(federation)
+            } catch {
+                throw interruption.hasHappened ? Failure(.jobCancelled, "interrupted") : error
+            }
             let elapsed = clock.now - begin
             federation.stop()
             let report = RunReport(

@@ -7,7 +7,8 @@ import Operations
 import Rounds
 
 /// A coordinator and agents as processes on this machine, in a folder of their own.
-final class LocalFederation {
+final class LocalFederation: @unchecked Sendable {
+    // Sendable: used by one command; `interrupt` only sends signals.
     let directory: String
     let endpoint: TCPEndpoint
     private(set) var coordinator: ChildProcess
@@ -65,6 +66,11 @@ final class LocalFederation {
             return "agent \(index + 1) ended; see its log in \(directory)"
         }
         return nil
+    }
+
+    /// Asks all processes to end; ``stop()`` waits for them.
+    func interrupt() {
+        for process in agents + [coordinator] { kill(process.identifier, SIGTERM) }
     }
 
     /// Stops everything and removes the folder if it was temporary.

@@ -48,7 +48,7 @@ final class LocalCluster {
     }
 
     private func end() {
-        for run in runs { run.kill() }
+        for run in runs { run.killAll() }
         folder.remove()
     }
 

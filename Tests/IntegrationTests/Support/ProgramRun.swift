@@ -10,6 +10,8 @@ final class ProgramRun {
     private let outputFile: String
     private let errorFile: String
     private var status: Int32?
+    /// Whether something that it started outlived it; as long as that runs, its group's number is not given anew.
+    private var isSurvived = false
 
     /// Starts a process.
     ///
@@ -26,8 +28,10 @@ final class ProgramRun {
         let guarded = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--", executable]
         let isGuarded = FileManager.default.isExecutableFile(atPath: guarded[0])
         let command = (isGuarded ? guarded : [executable]) + arguments
+        // What the program leaves in the folder for temporary files goes with the test's folder.
+        let environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.root.path]) { $1 }
         let (output, error) = (outputFile, errorFile)
-        let child = SpawningThread.shared.run { Self.spawn(command, output, error) }
+        let child = SpawningThread.shared.run { Self.spawn(command, environment, output, error) }
         guard child > 0 else {
             throw TestFailure("\(executable) cannot be started: \(String(cString: strerror(-child)))")
         }
@@ -37,7 +41,17 @@ final class ProgramRun {
     deinit { kill() }
 
     /// The process's number, or minus the error's.
-    private static func spawn(_ command: [String], _ output: String, _ error: String) -> pid_t {
+    private static func spawn(
+        _ command: [String],
+        _ environment: [String: String],
+        _ output: String,
+        _ error: String
+    ) -> pid_t {
+        // A group of its own, so that what it starts in turn can be ended with it.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -47,8 +61,10 @@ final class ProgramRun {
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error, flags, 0o600)
         var argv = command.map { strdup($0) } + [nil]
         defer { for pointer in argv { free(pointer) } }
+        var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for pointer in variables { free(pointer) } }
         var child: pid_t = 0
-        let status = posix_spawn(&child, command[0], &actions, nil, &argv, environ)
+        let status = posix_spawn(&child, command[0], &actions, &attributes, &argv, &variables)
         return status == 0 ? child : -status
     }
 
@@ -87,9 +103,14 @@ final class ProgramRun {
     private func poll() -> Int32? {
         if status == nil {
             var raw: Int32 = 0
-            if waitpid(identifier, &raw, WNOHANG) == identifier { status = Self.code(raw) }
+            if waitpid(identifier, &raw, WNOHANG) == identifier { ended(raw) }
         }
         return status
+    }
+
+    private func ended(_ raw: Int32) {
+        status = Self.code(raw)
+        isSurvived = Foundation.kill(-identifier, 0) == 0
     }
 
     private static func code(_ raw: Int32) -> Int32 { raw & 0x7F == 0 ? (raw >> 8) & 0xFF : -(raw & 0x7F) }
@@ -106,12 +127,25 @@ final class ProgramRun {
         if poll() == nil { Foundation.kill(identifier, signal) }
     }
 
+    /// Whether it or a process that it started still runs.
+    var hasDescendants: Bool {
+        if poll() == nil { return true }
+        if isSurvived { isSurvived = Foundation.kill(-identifier, 0) == 0 }
+        return isSurvived
+    }
+
+    /// Ends it and what it started.
+    func killAll() {
+        if hasDescendants { Foundation.kill(-identifier, SIGKILL) }
+        kill()
+    }
+
     /// Ends it at once, as `kill -9` does.
     func kill() {
         guard poll() == nil else { return }
         Foundation.kill(identifier, SIGKILL)
         var raw: Int32 = 0
         while waitpid(identifier, &raw, 0) < 0, errno == EINTR {}
-        status = Self.code(raw)
+        ended(raw)
     }
 }

@@ -63,9 +63,7 @@ final class TCPRelay: @unchecked Sendable {
     func isHolding(_ index: Int) -> Bool { lock.withLock { index < links.count && links[index].isHolding } }
 
     /// Cuts all connections that are open; what was passed on arrives.
-    func cut() {
-        for link in lock.withLock({ links }) { link.cut() }
-    }
+    func cut() { for link in lock.withLock({ links }) { link.cut() } }
 
     /// Ends it.
     func close() {
