@@ -58,6 +58,8 @@ extension CoordinatorDaemon {
         job: JobID,
         _ specification: JobSpecification
     ) {
+        // A job that was cancelled meanwhile must not put its model in the place of the next job's.
+        guard core.runningJob == job else { return }
         recipes[job] = recipe
         specifications[job] = specification
         models.begin(with: model)
@@ -115,6 +117,8 @@ extension CoordinatorDaemon {
     }
 
     private func folded(_ job: JobID, _ round: RoundNumber, _ result: Result<JobModel, any Error>) {
+        // As above: this job may have been cancelled while its round was folded, and the next one may run already.
+        guard core.runningJob == job else { return }
         switch result {
         case .success(let model):
             models.add(model)

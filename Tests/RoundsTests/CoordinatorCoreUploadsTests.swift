@@ -236,7 +236,7 @@ struct CoordinatorCoreUploadsTests {
         for (index, agent) in all.enumerated() { driver.upload(agent, round: 2, on: UInt64(index + 1)) }
         driver.clear()
         driver.offer(all[0], on: 1)
-        #expect(driver.verdicts(on: 1).map(\.reason) == [.lateUpdate])
+        #expect(driver.verdicts(on: 1).isEmpty, "it counted: nobody may say that it did not")
         #expect(driver.released(on: 1) == [RoundCommitted(job: JobID(1), round: RoundNumber(1))])
     }
 
