@@ -121,7 +121,10 @@ let package = Package(
         ),
         tests(
             "SimulationTests",
-            ["Aggregation", "Learning", "ModelState", "Randomness", "Rounds", "Simulation", "UpdateCoding"]
+            [
+                "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "Simulation",
+                "UpdateCoding",
+            ]
         ),
         tests("IntegrationTests", ["tributary"]),
     ],

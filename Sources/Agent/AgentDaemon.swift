@@ -121,10 +121,10 @@ public actor AgentDaemon {
             disconnect(goodbye)
         case .send(let message):
             channel?.send(message)
-        case .storeModel(let reference, let offset, let slice):
-            trainer.store(slice, at: offset, of: reference)
-        case .checkModel(let reference, let layout):
-            trainer.check(reference, layout) { self.deliver(.modelChecked(reference.digest, isValid: $0)) }
+        case .storeModel(let part, let offset, let slice):
+            trainer.store(slice, at: offset, of: part)
+        case .checkModel(let part, let layout, let after):
+            trainer.check(part, layout, after: after) { self.deliver(.modelChecked(part.digest, isValid: $0)) }
         case .train(let task):
             train(task)
         case .evaluate(let task):

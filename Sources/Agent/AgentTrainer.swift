@@ -3,7 +3,7 @@
 import Digest
 import Dispatch
 public import Learning
-import Ledger
+public import Ledger
 import ModelState
 import Randomness
 import RoundWork
@@ -37,6 +37,9 @@ public final class AgentTrainer: @unchecked Sendable {
     }
 
     private let data: Dataset
+    private let memories: AgentMemoryStore
+    /// The memory of the job that trained last.
+    private var memory: (job: JobID, value: ClientMemory)?
     private let queue = DispatchQueue(label: "tributary.agent.training")
     private var incoming: IncomingModel?
     private var model: (digest: BlobDigest, vector: ParameterVector)?
@@ -47,32 +50,44 @@ public final class AgentTrainer: @unchecked Sendable {
     private static let progressInterval: Duration = .seconds(1)
 
     /// Creates a trainer for a site's samples.
-    public init(data: Dataset) {
+    ///
+    /// - Parameter memories: what the agent remembers of jobs between rounds.
+    public init(data: Dataset, memories: AgentMemoryStore) {
         self.data = data
+        self.memories = memories
     }
 
     // MARK: - Models
 
     /// Keeps a piece of a model that is being loaded; called on the loop.
-    func store(_ slice: ByteSlice, at offset: Int, of reference: ModelReference) {
-        if incoming?.reference.digest != reference.digest {
-            incoming = IncomingModel(reference: reference, memory: spareModel)
-        }
+    func store(_ slice: ByteSlice, at offset: Int, of part: ModelReference.Part) {
+        if incoming?.part != part { incoming = IncomingModel(part: part, memory: spareModel) }
         incoming?.store(slice, at: offset)
     }
 
-    /// Checks and decodes the loaded model; called on the loop, completes on the training thread.
+    /// Checks and decodes the loaded part, which becomes the model or is added to it; called on the loop, completes on
+    /// the training thread.
     func check(
-        _ reference: ModelReference,
+        _ part: ModelReference.Part,
         _ layout: TensorLayout,
+        after: BlobDigest?,
         completion: @escaping @Sendable (Bool) -> Void
     ) {
-        guard let loaded = incoming, loaded.reference.digest == reference.digest else { return completion(false) }
+        guard let loaded = incoming, loaded.part == part else { return completion(false) }
         incoming = nil
         queue.async { [self] in
             guard let vector = loaded.decode(layout: layout) else { return completion(false) }
-            if let replaced = model?.vector { spareModel.give(replaced) }
-            model = (reference.digest, vector)
+            if let after {
+                guard var held = model, held.digest == after, held.vector.count == vector.count else {
+                    return completion(false)
+                }
+                model = nil
+                held.vector.add(vector)
+                model = (part.digest, held.vector)
+            } else {
+                if let replaced = model?.vector { spareModel.give(replaced) }
+                model = (part.digest, vector)
+            }
             completion(true)
         }
     }
@@ -114,53 +129,55 @@ public final class AgentTrainer: @unchecked Sendable {
         _ onProgress: (UInt64, UInt64) -> Void
     ) throws -> UpdateOffer {
         let clock = ContinuousClock()
-        let begin = clock.now
-        let parameters = try heldModel(task.base)
-        let codec = try codec(task.codec)
-        let trainer = try trainer(for: task.model, task.layout)
+        let base = try heldModel(task.base)
+        let work = try work(for: task)
+        let trainer = trainer(for: work.architecture)
         let samples = try Self.trainingSamples(data, task.training)
-        var delta = spares.take(count: parameters.count)
-        var lastReport = begin
-        var trainedSamples = 0
-        let outcome = try delta.withMutableElements { elements in
-            try trainer.train(
-                parameters: parameters,
-                samples: samples,
-                specification: task.training,
-                seed: Seed(task.seed),
-                into: elements
-            ) { progress in
-                trainedSamples = progress.samplesSeen
-                if clock.now - lastReport >= Self.progressInterval {
-                    lastReport = clock.now
-                    onProgress(UInt64(progress.step), UInt64(progress.plannedSteps))
-                }
-                return !aborted.isSet(task.key)
+        var memory = work.remembers ? try remembered(task.key.job) : ClientMemory()
+        work.settle(&memory)
+        var delta = spares.take(count: base.count)
+        var lastReport = clock.now
+        let result = try work.train(
+            base: base,
+            samples: samples,
+            trainer: trainer,
+            memory: memory,
+            into: &delta
+        ) { progress in
+            if clock.now - lastReport >= Self.progressInterval {
+                lastReport = clock.now
+                onProgress(UInt64(progress.step), UInt64(progress.plannedSteps))
             }
+            return !aborted.isSet(task.key)
         }
-        guard !outcome.wasStopped else { throw Aborted() }
-        let trainingTime = clock.now - begin
-        let coded = try CodedUpdate(
-            delta,
-            codec: codec,
-            layout: task.layout,
-            seed: Seed(task.seed).deriving("code")
-        )
-        let offer = UpdateOffer(
-            key: task.key,
-            digest: coded.digest,
-            byteCount: coded.bytes.count,
-            codec: task.codec,
-            weight: Double(max(outcome.sampleCount, 1)),
-            steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples),
-            loss: outcome.meanLoss ?? 0,
-            trainingTime: trainingTime,
-            base: task.base.digest
-        )
-        try outbox.store(offer, sharing: coded.bytes)
+        guard !result.outcome.wasStopped else { throw Aborted() }
+        let bytes = try work.code(delta, state: result.state, memory: &memory)
+        if work.remembers { try remember(memory, of: task.key.job) }
+        let offer = UpdateOffer(task, result, bytes: bytes)
+        try outbox.store(offer, sharing: bytes)
         spares.lend(delta, to: task.key)
         return offer
+    }
+
+    // MARK: - Memory
+
+    private func remembered(_ job: JobID) throws -> ClientMemory {
+        if let memory, memory.job == job { return memory.value }
+        guard let bytes = try memories.load(job) else { return ClientMemory() }
+        do {
+            return try ClientMemory(PackedState(decoding: ByteSlice(copying: bytes)))
+        } catch {
+            // Written whole or not at all, so this is a disk's fault; going on without is what a new agent does.
+            return ClientMemory()
+        }
+    }
+
+    /// Brings the memory to disk before the update enters the outbox; until the update counts, the memory holds both
+    /// what was before it and what is after.
+    private func remember(_ value: ClientMemory, of job: JobID) throws {
+        let packed = value.packed
+        try memories.store(job) { (append) throws(LedgerError) in try packed.write(append) }
+        memory = (job, value)
     }
 
     /// Evaluates on the held-out samples; completes on the training thread.
@@ -170,10 +187,10 @@ public final class AgentTrainer: @unchecked Sendable {
     ) {
         queue.async { [self] in
             do {
-                let parameters = try heldModel(task.base)
-                let trainer = try trainer(for: task.model, task.layout)
+                let base = try heldModel(task.base)
+                let architecture = try ModelArchitecture(task.model)
                 guard let test = data.test else { return completion(.success(EvaluationSummary())) }
-                let outcome = try trainer.evaluate(parameters: parameters, samples: Samples(test))
+                let outcome = try evaluation(task, base, architecture, Samples(test))
                 completion(
                     .success(
                         EvaluationSummary(
@@ -211,22 +228,30 @@ public final class AgentTrainer: @unchecked Sendable {
         return model.vector
     }
 
-    private func codec(_ specification: String) throws -> any UpdateCodec {
+    private func work(for task: TrainTask) throws -> ClientWork {
         do {
-            return try CodecRegistry.codec(specification)
-        } catch {
+            let known = trainer.flatMap { try? ModelArchitecture(task.model) == $0.model ? $0.model : nil }
+            return try ClientWork(task, architecture: known)
+        } catch let mismatch as ClientWork.Mismatch {
+            throw Failure(reason: .unknownModel, message: "\(mismatch)")
+        } catch let error as UpdateCodingError {
             throw Failure(reason: .unknownCodec, message: "\(error)")
         }
     }
 
-    private func trainer(for specification: ModelSpecification, _ layout: TensorLayout) throws -> LocalTrainer {
-        let architecture = try ModelArchitecture(specification)
-        guard architecture.layout == layout else {
-            throw Failure(
-                reason: .unknownModel,
-                message: "the task's tensors are not those of model '\(specification.kind)' in this version"
-            )
-        }
+    private func evaluation(
+        _ task: EvaluateTask,
+        _ base: ParameterVector,
+        _ architecture: ModelArchitecture,
+        _ samples: Samples
+    ) throws -> EvaluationOutcome {
+        let memory = try remembered(task.job)
+        let trainer = trainer(for: architecture)
+        let parameters = try trainer.evaluationParameters(base: base, memory: memory)
+        return try trainer.evaluate(parameters: parameters, samples: samples)
+    }
+
+    private func trainer(for architecture: ModelArchitecture) -> LocalTrainer {
         if let trainer, trainer.model == architecture { return trainer }
         let fresh = LocalTrainer(model: architecture)
         trainer = fresh

@@ -413,6 +413,51 @@ void   tributary__v1__model_reference__free_unpacked
   assert(message->base.descriptor == &tributary__v1__model_reference__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tributary__v1__model_part__init
+                     (Tributary__V1__ModelPart         *message)
+{
+  static const Tributary__V1__ModelPart init_value = TRIBUTARY__V1__MODEL_PART__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__model_part__get_packed_size
+                     (const Tributary__V1__ModelPart *message)
+{
+  assert(message->base.descriptor == &tributary__v1__model_part__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__model_part__pack
+                     (const Tributary__V1__ModelPart *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__model_part__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__model_part__pack_to_buffer
+                     (const Tributary__V1__ModelPart *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__model_part__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__ModelPart *
+       tributary__v1__model_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__ModelPart *)
+     protobuf_c_message_unpack (&tributary__v1__model_part__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__model_part__free_unpacked
+                     (Tributary__V1__ModelPart *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__model_part__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   tributary__v1__model_specification__init
                      (Tributary__V1__ModelSpecification         *message)
 {
@@ -861,6 +906,51 @@ void   tributary__v1__evaluation_summary__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &tributary__v1__evaluation_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__client_spread__init
+                     (Tributary__V1__ClientSpread         *message)
+{
+  static const Tributary__V1__ClientSpread init_value = TRIBUTARY__V1__CLIENT_SPREAD__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__client_spread__get_packed_size
+                     (const Tributary__V1__ClientSpread *message)
+{
+  assert(message->base.descriptor == &tributary__v1__client_spread__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__client_spread__pack
+                     (const Tributary__V1__ClientSpread *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__client_spread__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__client_spread__pack_to_buffer
+                     (const Tributary__V1__ClientSpread *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__client_spread__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__ClientSpread *
+       tributary__v1__client_spread__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__ClientSpread *)
+     protobuf_c_message_unpack (&tributary__v1__client_spread__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__client_spread__free_unpacked
+                     (Tributary__V1__ClientSpread *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__client_spread__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   tributary__v1__evaluation_report__init
@@ -2143,7 +2233,7 @@ const ProtobufCMessageDescriptor tributary__v1__update_key__descriptor =
   (ProtobufCMessageInit) tributary__v1__update_key__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__model_reference__field_descriptors[4] =
+static const ProtobufCFieldDescriptor tributary__v1__model_reference__field_descriptors[5] =
 {
   {
     "round",
@@ -2193,17 +2283,30 @@ static const ProtobufCFieldDescriptor tributary__v1__model_reference__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "earlier",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__ModelReference, n_earlier),
+    offsetof(Tributary__V1__ModelReference, earlier),
+    &tributary__v1__model_part__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__model_reference__field_indices_by_name[] = {
   2,   /* field[2] = byte_count */
   3,   /* field[3] = codec */
   1,   /* field[1] = digest */
+  4,   /* field[4] = earlier */
   0,   /* field[0] = round */
 };
 static const ProtobufCIntRange tributary__v1__model_reference__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor tributary__v1__model_reference__descriptor =
 {
@@ -2213,11 +2316,88 @@ const ProtobufCMessageDescriptor tributary__v1__model_reference__descriptor =
   "Tributary__V1__ModelReference",
   "tributary.v1",
   sizeof(Tributary__V1__ModelReference),
-  4,
+  5,
   tributary__v1__model_reference__field_descriptors,
   tributary__v1__model_reference__field_indices_by_name,
   1,  tributary__v1__model_reference__number_ranges,
   (ProtobufCMessageInit) tributary__v1__model_reference__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__model_part__field_descriptors[4] =
+{
+  {
+    "round",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ModelPart, round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ModelPart, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ModelPart, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "codec",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ModelPart, codec),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__model_part__field_indices_by_name[] = {
+  2,   /* field[2] = byte_count */
+  3,   /* field[3] = codec */
+  1,   /* field[1] = digest */
+  0,   /* field[0] = round */
+};
+static const ProtobufCIntRange tributary__v1__model_part__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tributary__v1__model_part__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.ModelPart",
+  "ModelPart",
+  "Tributary__V1__ModelPart",
+  "tributary.v1",
+  sizeof(Tributary__V1__ModelPart),
+  4,
+  tributary__v1__model_part__field_descriptors,
+  tributary__v1__model_part__field_indices_by_name,
+  1,  tributary__v1__model_part__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__model_part__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tributary__v1__model_specification__field_descriptors[6] =
@@ -2554,7 +2734,7 @@ const ProtobufCMessageDescriptor tributary__v1__training_specification__descript
   (ProtobufCMessageInit) tributary__v1__training_specification__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__train_task__field_descriptors[8] =
+static const ProtobufCFieldDescriptor tributary__v1__train_task__field_descriptors[10] =
 {
   {
     "key",
@@ -2652,10 +2832,36 @@ static const ProtobufCFieldDescriptor tributary__v1__train_task__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "counted_round",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__TrainTask, counted_round),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "counted_attempt",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__TrainTask, counted_attempt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__train_task__field_indices_by_name[] = {
   1,   /* field[1] = base_model */
   6,   /* field[6] = codec */
+  9,   /* field[9] = counted_attempt */
+  8,   /* field[8] = counted_round */
   7,   /* field[7] = deadline_microseconds */
   0,   /* field[0] = key */
   3,   /* field[3] = layout */
@@ -2666,7 +2872,7 @@ static const unsigned tributary__v1__train_task__field_indices_by_name[] = {
 static const ProtobufCIntRange tributary__v1__train_task__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor tributary__v1__train_task__descriptor =
 {
@@ -2676,7 +2882,7 @@ const ProtobufCMessageDescriptor tributary__v1__train_task__descriptor =
   "Tributary__V1__TrainTask",
   "tributary.v1",
   sizeof(Tributary__V1__TrainTask),
-  8,
+  10,
   tributary__v1__train_task__field_descriptors,
   tributary__v1__train_task__field_indices_by_name,
   1,  tributary__v1__train_task__number_ranges,
@@ -2939,7 +3145,7 @@ const ProtobufCMessageDescriptor tributary__v1__task_failure__descriptor =
   (ProtobufCMessageInit) tributary__v1__task_failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_descriptors[3] =
+static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_descriptors[4] =
 {
   {
     "sample_count",
@@ -2977,16 +3183,29 @@ static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "spread",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__EvaluationSummary, spread),
+    &tributary__v1__client_spread__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__evaluation_summary__field_indices_by_name[] = {
   1,   /* field[1] = correct_count */
   2,   /* field[2] = loss_sum */
   0,   /* field[0] = sample_count */
+  3,   /* field[3] = spread */
 };
 static const ProtobufCIntRange tributary__v1__evaluation_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor =
 {
@@ -2996,11 +3215,101 @@ const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor =
   "Tributary__V1__EvaluationSummary",
   "tributary.v1",
   sizeof(Tributary__V1__EvaluationSummary),
-  3,
+  4,
   tributary__v1__evaluation_summary__field_descriptors,
   tributary__v1__evaluation_summary__field_indices_by_name,
   1,  tributary__v1__evaluation_summary__number_ranges,
   (ProtobufCMessageInit) tributary__v1__evaluation_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__client_spread__field_descriptors[5] =
+{
+  {
+    "client_count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ClientSpread, client_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mean_accuracy",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ClientSpread, mean_accuracy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "worst_tenth_accuracy",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ClientSpread, worst_tenth_accuracy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deviation",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ClientSpread, deviation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fairness",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__ClientSpread, fairness),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__client_spread__field_indices_by_name[] = {
+  0,   /* field[0] = client_count */
+  3,   /* field[3] = deviation */
+  4,   /* field[4] = fairness */
+  1,   /* field[1] = mean_accuracy */
+  2,   /* field[2] = worst_tenth_accuracy */
+};
+static const ProtobufCIntRange tributary__v1__client_spread__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor tributary__v1__client_spread__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.ClientSpread",
+  "ClientSpread",
+  "Tributary__V1__ClientSpread",
+  "tributary.v1",
+  sizeof(Tributary__V1__ClientSpread),
+  5,
+  tributary__v1__client_spread__field_descriptors,
+  tributary__v1__client_spread__field_indices_by_name,
+  1,  tributary__v1__client_spread__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__client_spread__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tributary__v1__evaluation_report__field_descriptors[3] =
@@ -3195,7 +3504,7 @@ const ProtobufCMessageDescriptor tributary__v1__blob_chunk__descriptor =
   (ProtobufCMessageInit) tributary__v1__blob_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[10] =
+static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[11] =
 {
   {
     "key",
@@ -3317,12 +3626,25 @@ static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "initial_loss",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__UpdateOffer, initial_loss),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
   9,   /* field[9] = base_digest */
   2,   /* field[2] = byte_count */
   3,   /* field[3] = codec */
   1,   /* field[1] = digest */
+  10,   /* field[10] = initial_loss */
   0,   /* field[0] = key */
   7,   /* field[7] = loss */
   5,   /* field[5] = steps */
@@ -3333,7 +3655,7 @@ static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
 static const ProtobufCIntRange tributary__v1__update_offer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
 {
@@ -3343,7 +3665,7 @@ const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
   "Tributary__V1__UpdateOffer",
   "tributary.v1",
   sizeof(Tributary__V1__UpdateOffer),
-  10,
+  11,
   tributary__v1__update_offer__field_descriptors,
   tributary__v1__update_offer__field_indices_by_name,
   1,  tributary__v1__update_offer__number_ranges,
@@ -3650,7 +3972,7 @@ const ProtobufCMessageDescriptor tributary__v1__operator_request__descriptor =
   (ProtobufCMessageInit) tributary__v1__operator_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__job_status__field_descriptors[17] =
+static const ProtobufCFieldDescriptor tributary__v1__job_status__field_descriptors[18] =
 {
   {
     "job",
@@ -3856,11 +4178,24 @@ static const ProtobufCFieldDescriptor tributary__v1__job_status__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "bytes_up_by_kind",
+    18,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Tributary__V1__JobStatus, n_bytes_up_by_kind),
+    offsetof(Tributary__V1__JobStatus, bytes_up_by_kind),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__job_status__field_indices_by_name[] = {
   8,   /* field[8] = accepted_updates */
   11,   /* field[11] = bytes_down */
   10,   /* field[10] = bytes_up */
+  17,   /* field[17] = bytes_up_by_kind */
   5,   /* field[5] = connected_agents */
   13,   /* field[13] = elapsed_microseconds */
   6,   /* field[6] = evaluated_round */
@@ -3879,7 +4214,7 @@ static const unsigned tributary__v1__job_status__field_indices_by_name[] = {
 static const ProtobufCIntRange tributary__v1__job_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor tributary__v1__job_status__descriptor =
 {
@@ -3889,7 +4224,7 @@ const ProtobufCMessageDescriptor tributary__v1__job_status__descriptor =
   "Tributary__V1__JobStatus",
   "tributary.v1",
   sizeof(Tributary__V1__JobStatus),
-  17,
+  18,
   tributary__v1__job_status__field_descriptors,
   tributary__v1__job_status__field_indices_by_name,
   1,  tributary__v1__job_status__number_ranges,
@@ -4113,7 +4448,7 @@ const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor =
   (ProtobufCMessageInit) tributary__v1__operator_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[34] =
+static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[35] =
 {
   { "REASON_UNSPECIFIED", "TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED", 0 },
   { "REASON_SHUTTING_DOWN", "TRIBUTARY__V1__REASON_CODE__REASON_SHUTTING_DOWN", 1 },
@@ -4135,6 +4470,7 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_NORM_TOO_LARGE", "TRIBUTARY__V1__REASON_CODE__REASON_NORM_TOO_LARGE", 28 },
   { "REASON_ROUND_FULL", "TRIBUTARY__V1__REASON_CODE__REASON_ROUND_FULL", 29 },
   { "REASON_CONFLICTING_OFFER", "TRIBUTARY__V1__REASON_CODE__REASON_CONFLICTING_OFFER", 30 },
+  { "REASON_INVALID_REPORT", "TRIBUTARY__V1__REASON_CODE__REASON_INVALID_REPORT", 31 },
   { "REASON_JOB_CANCELLED", "TRIBUTARY__V1__REASON_CODE__REASON_JOB_CANCELLED", 40 },
   { "REASON_ROUND_ABANDONED", "TRIBUTARY__V1__REASON_CODE__REASON_ROUND_ABANDONED", 41 },
   { "REASON_UNKNOWN_MODEL", "TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_MODEL", 42 },
@@ -4151,19 +4487,20 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_UNKNOWN_BLOB", "TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_BLOB", 53 },
 };
 static const ProtobufCIntRange tributary__v1__reason_code__value_ranges[] = {
-{0, 0},{20, 9},{40, 20},{0, 34}
+{0, 0},{20, 9},{40, 21},{0, 35}
 };
-static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[34] =
+static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[35] =
 {
-  { "REASON_AGENT_LOST", 27 },
+  { "REASON_AGENT_LOST", 28 },
   { "REASON_CONFLICTING_OFFER", 19 },
-  { "REASON_DEADLINE_PASSED", 28 },
+  { "REASON_DEADLINE_PASSED", 29 },
   { "REASON_DIGEST_MISMATCH", 13 },
-  { "REASON_DIVERGED", 24 },
+  { "REASON_DIVERGED", 25 },
   { "REASON_INVALID_AGENT", 5 },
-  { "REASON_INVALID_JOB", 31 },
+  { "REASON_INVALID_JOB", 32 },
+  { "REASON_INVALID_REPORT", 20 },
   { "REASON_INVALID_WEIGHT", 16 },
-  { "REASON_JOB_CANCELLED", 20 },
+  { "REASON_JOB_CANCELLED", 21 },
   { "REASON_LATE_UPDATE", 9 },
   { "REASON_LIMIT_EXCEEDED", 4 },
   { "REASON_NORM_TOO_LARGE", 17 },
@@ -4171,22 +4508,22 @@ static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_
   { "REASON_NOT_SELECTED", 10 },
   { "REASON_OVERLOADED", 8 },
   { "REASON_PROTOCOL_VIOLATION", 3 },
-  { "REASON_QUORUM_MISSED", 29 },
+  { "REASON_QUORUM_MISSED", 30 },
   { "REASON_REPLACED", 6 },
-  { "REASON_ROUND_ABANDONED", 21 },
+  { "REASON_ROUND_ABANDONED", 22 },
   { "REASON_ROUND_FULL", 18 },
   { "REASON_SHUTTING_DOWN", 1 },
   { "REASON_SILENT", 7 },
-  { "REASON_STORAGE_FAILED", 32 },
-  { "REASON_TRAINER_FAILED", 25 },
+  { "REASON_STORAGE_FAILED", 33 },
+  { "REASON_TRAINER_FAILED", 26 },
   { "REASON_UNDECODABLE", 14 },
-  { "REASON_UNKNOWN_BLOB", 33 },
-  { "REASON_UNKNOWN_CODEC", 26 },
-  { "REASON_UNKNOWN_JOB", 30 },
-  { "REASON_UNKNOWN_MODEL", 22 },
+  { "REASON_UNKNOWN_BLOB", 34 },
+  { "REASON_UNKNOWN_CODEC", 27 },
+  { "REASON_UNKNOWN_JOB", 31 },
+  { "REASON_UNKNOWN_MODEL", 23 },
   { "REASON_UNSPECIFIED", 0 },
   { "REASON_UNSUPPORTED_VERSION", 2 },
-  { "REASON_UNUSABLE_DATA", 23 },
+  { "REASON_UNUSABLE_DATA", 24 },
   { "REASON_WRONG_CODEC", 12 },
   { "REASON_WRONG_SIZE", 11 },
 };
@@ -4197,9 +4534,9 @@ const ProtobufCEnumDescriptor tributary__v1__reason_code__descriptor =
   "ReasonCode",
   "Tributary__V1__ReasonCode",
   "tributary.v1",
-  34,
+  35,
   tributary__v1__reason_code__enum_values_by_number,
-  34,
+  35,
   tributary__v1__reason_code__enum_values_by_name,
   3,
   tributary__v1__reason_code__value_ranges,

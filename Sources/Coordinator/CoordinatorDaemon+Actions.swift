@@ -50,7 +50,7 @@ extension CoordinatorDaemon {
         }
     }
 
-    private func sendModel(_ reference: ModelReference, to id: ConnectionID, transfer: UInt64, offset: Int) {
+    private func sendModel(_ reference: ModelReference.Part, to id: ConnectionID, transfer: UInt64, offset: Int) {
         do {
             guard let blob = try models.blob(reference.digest) else {
                 return logger.error("the core serves model \(reference.digest), which the daemon does not hold")

@@ -20,13 +20,7 @@ extension CoordinatorDaemon {
                 let recipe = try JobRecipe(specification)
                 let model =
                     round == .initial
-                    ? try JobModel.initial(recipe: recipe, specification: specification)
-                    : try JobModel(
-                        Self.load(checkpoints, job, round, recipe),
-                        round: round,
-                        recipe: recipe,
-                        specification: specification
-                    )
+                    ? try JobModel.initial(recipe: recipe) : try Self.load(checkpoints, job, round, recipe)
                 self.loop.execute {
                     self.assumeIsolated { $0.prepared(model, recipe: recipe, job: job, specification) }
                 }
@@ -41,15 +35,20 @@ extension CoordinatorDaemon {
         _ job: JobID,
         _ round: RoundNumber,
         _ recipe: JobRecipe
-    ) throws -> ParameterVector {
+    ) throws -> JobModel {
         let checkpoint = try checkpoints.load(job, round)
-        guard checkpoint.layout.elementCount == recipe.architecture.layout.elementCount else {
+        guard checkpoint.layout.elementCount == recipe.layout.elementCount else {
             throw ModelStateError(
                 .shapeMismatch,
                 "the checkpoint of \(job), round \(round), does not have the tensors of the job's model"
             )
         }
-        return checkpoint.model
+        guard recipe.keepsRoundState else { return try JobModel(checkpoint.model, round: round, recipe: recipe) }
+        guard let bytes = try checkpoints.readState(job, round) else {
+            throw LedgerError(.notFound, "the state of \(job), round \(round), is gone from beside its checkpoint")
+        }
+        let state = try PackedState(decoding: ByteSlice(copying: bytes))
+        return try JobModel(checkpoint.model, round: round, recipe: recipe, state: state)
     }
 
     private func prepared(
@@ -101,7 +100,8 @@ extension CoordinatorDaemon {
             recipe: recipe,
             specification: specification,
             updates: SpooledUpdates(
-                layout: recipe.architecture.layout,
+                layout: recipe.layout,
+                training: specification.training,
                 updates: updates,
                 codec: recipe.uplink,
                 spool: spool,
@@ -132,11 +132,11 @@ extension CoordinatorDaemon {
     // MARK: - Durability
 
     func makeDurable(_ job: JobID, _ round: RoundNumber) {
-        if let recipe = recipes[job], let specification = specifications[job] {
+        if let recipe = recipes[job] {
             let checkpoints = checkpoints
             let replaced = models.commit(
                 checkpoint: { checkpoints.path(of: job, $0) },
-                makeInitial: { try JobModel.initial(recipe: recipe, specification: specification) }
+                makeInitial: { try JobModel.initial(recipe: recipe) }
             )
             if let replaced { spare = SpareVector(replaced) }
         }

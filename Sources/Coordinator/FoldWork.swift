@@ -20,27 +20,45 @@ struct FoldWork: Sendable {
     let spare: SpareVector
 
     func run() throws -> JobModel {
-        var next = spare.take(count: current.vector.count)
         let hasher = BlobHasher()
         let writer = try checkpoints.begin(
             job,
             round,
-            layout: recipe.architecture.layout,
+            layout: recipe.layout,
             metadata: [
                 "job": "\(job)", "name": specification.name, "round": "\(round)", "seed": "\(specification.seed)",
+                Self.stateKey: recipe.keepsRoundState ? "beside" : "none",
             ]
         )
-        try recipe.fold.fold(updates, current: current.vector, into: &next) { block in
+        let (next, strategy) = try JobFold.run(
+            updates,
+            current: current,
+            round: round,
+            recipe: recipe,
+            memory: spare
+        ) { block in
             hasher.update(UnsafeRawBufferPointer(block))
             try writer.append(block)
         }
-        try writer.finish()
-        return try JobModel(
+        let model = try JobModel(
             next,
             round: round,
             recipe: recipe,
-            specification: specification,
+            strategy: strategy,
+            after: current,
             modelDigest: hasher.digest
         )
+        if recipe.keepsRoundState {
+            let state = model.roundState
+            try checkpoints.writeState(job, round, byteCount: state.byteCount) { (append) throws(LedgerError) in
+                try state.write(append)
+            }
+        }
+        // The checkpoint's name tells that the round is complete, so the state comes first.
+        try writer.finish()
+        return model
     }
+
+    /// The key of a checkpoint's metadata that tells whether a state lies beside it.
+    static let stateKey = "state"
 }

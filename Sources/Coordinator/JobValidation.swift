@@ -29,18 +29,20 @@ enum JobValidation {
     private static func sampleTask(_ specification: JobSpecification, _ recipe: JobRecipe) -> TrainTask {
         let longest = String(repeating: "a", count: AgentID.maximumBytes)
         guard let agent = AgentID(longest) else { preconditionFailure("a name of letters names an agent") }
-        let base = ModelReference(
+        let part = ModelReference.Part(
             round: RoundNumber(UInt32(specification.rounds)),
             digest: BlobDigest(high: 0, low: 0),
-            byteCount: recipe.downlink.maximumEncodedByteCount(layout: recipe.architecture.layout),
+            byteCount: recipe.downlink.maximumEncodedByteCount(layout: recipe.layout),
             codec: specification.codec.downlink
         )
+        let chainLength = recipe.anchor == nil ? 1 : specification.codec.anchorEvery
+        let base = ModelReference(part, after: Array(repeating: part, count: chainLength - 1))
         let key = UpdateKey(job: JobID(1), round: RoundNumber(UInt32(specification.rounds)), attempt: 1, agent: agent)
         return TrainTask(
             key: key,
             base: base,
             model: specification.model,
-            layout: recipe.architecture.layout,
+            layout: recipe.layout,
             training: specification.training,
             seed: UInt64.max,
             codec: specification.codec.uplink,

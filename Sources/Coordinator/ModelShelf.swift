@@ -14,7 +14,7 @@ struct ModelShelf {
     /// A model that left the memory.
     private enum Former {
         /// Its coded bytes are not its elements, and small.
-        case coded(ModelReference, ByteSlice)
+        case coded(ModelReference, [ByteSlice])
         /// Its coded bytes are its elements, which its checkpoint has.
         case checkpoint(ModelReference, path: String)
         /// The initial model, which is made again.
@@ -58,8 +58,8 @@ struct ModelShelf {
         guard let replaced = base else { return nil }
         base = nil
         let reference = replaced.prepared.reference
-        if reference.codec != "fp32" {
-            former = .coded(reference, replaced.coded)
+        if reference.codec != "fp32" || replaced.replica != nil {
+            former = .coded(reference, replaced.parts)
         } else if reference.round == .initial {
             former = .initial(reference, make: makeInitial)
         } else {
@@ -73,16 +73,18 @@ struct ModelShelf {
         self = ModelShelf()
     }
 
-    /// The coded bytes of a model; nil where it is not on the shelf.
+    /// The coded bytes of a model's part; nil where it is not on the shelf.
     func blob(_ digest: BlobDigest) throws -> (any BlobSource)? {
         for model in [newest, base] {
-            if let model, model.prepared.reference.digest == digest { return MemoryBlob(model.coded) }
+            if let bytes = model?.bytes(of: digest) { return MemoryBlob(bytes) }
         }
-        guard let former, former.reference.digest == digest else { return nil }
+        guard let former, let index = former.reference.parts.firstIndex(where: { $0.digest == digest }) else {
+            return nil
+        }
         switch former {
-        case .coded(_, let bytes): return MemoryBlob(bytes)
+        case .coded(_, let parts): return MemoryBlob(parts[index])
         case .checkpoint(_, let path): return try CheckpointBlob(path: path)
-        case .initial(_, let make): return MemoryBlob(try make().coded)
+        case .initial(_, let make): return try make().bytes(of: digest).map { MemoryBlob($0) }
         }
     }
 }

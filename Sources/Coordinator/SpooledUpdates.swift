@@ -4,12 +4,14 @@ import Aggregation
 import Ledger
 import ModelState
 import Randomness
+import RoundWork
 import Rounds
 import UpdateCoding
 
 /// The accepted updates of a round, read from the spool.
 struct SpooledUpdates: UpdateSet {
     let layout: TensorLayout
+    let training: TrainingSpecification
     let updates: [AcceptedUpdate]
     let codec: any UpdateCodec
     let spool: Spool
@@ -19,6 +21,8 @@ struct SpooledUpdates: UpdateSet {
     var count: Int { updates.count }
 
     func weight(at index: Int) -> Double { updates[index].weight }
+
+    func metadata(at index: Int) -> UpdateMetadata { UpdateMetadata(updates[index], training) }
 
     func makeDecoder(at index: Int) throws -> any UpdateDecoder {
         let update = updates[index]

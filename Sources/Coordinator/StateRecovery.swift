@@ -4,6 +4,7 @@ import Digest
 import Ledger
 import Logging
 import ModelState
+import RoundWork
 import Rounds
 
 /// Reads the journal at the start, and repairs what a power failure took.
@@ -56,6 +57,11 @@ struct StateRecovery {
 
     private func isSound(_ committed: CommittedRound, of job: JobID) -> Bool {
         guard let checkpoint = try? checkpoints.load(job, committed.round) else { return false }
+        if checkpoint.metadata[FoldWork.stateKey] == "beside" {
+            guard let bytes = try? checkpoints.readState(job, committed.round),
+                (try? PackedState(decoding: ByteSlice(copying: bytes))) != nil
+            else { return false }
+        }
         return BlobDigest(hashing: checkpoint.model.sharedBytes.bytes) == committed.modelDigest
     }
 

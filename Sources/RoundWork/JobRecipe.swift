@@ -2,25 +2,38 @@
 
 package import Aggregation
 public import Learning
+package import ModelState
 package import Randomness
 public import Rounds
 package import UpdateCoding
 
-/// What a coordinator needs to run a specification: the model's architecture, the rule, the codecs.
+/// What a coordinator needs to run a specification: the model's architecture, the strategy, the codecs.
 public struct JobRecipe: Sendable {
     /// The model.
     public let architecture: ModelArchitecture
-    /// Makes the next model out of the updates.
-    package let fold: ModelFold
+    /// The job.
+    package let specification: JobSpecification
+    /// The client-side methods.
+    package let methods: ClientMethods
+    /// The tensors that travel: the model's, then control variates where the methods have them.
+    package let layout: TensorLayout
     /// The codec of updates.
     package let uplink: any UpdateCodec
-    /// The codec of models.
+    /// The codec of models, or of their changes.
     package let downlink: any UpdateCodec
+    /// The codec of anchors; nil where every model travels whole.
+    package let anchor: (any UpdateCodec)?
+    /// Whether agents remember anything between rounds.
+    package let agentsRemember: Bool
+    /// Where the bytes of an update of fp32 go.
+    package let denseBytesByKind: BytesByKind
+    private let coordinatorRemembers: Bool
 
     /// Finds everything by name.
     ///
     /// - Throws: an error whose message says which name is unknown, and the known ones.
     public init(_ specification: JobSpecification) throws {
+        self.specification = specification
         architecture = try ModelArchitecture(specification.model)
         for (key, value) in specification.strategy.settings where key == "f" || key.hasSuffix(".f") {
             guard value >= 0, value <= 1e6, value == value.rounded() else {
@@ -30,34 +43,127 @@ public struct JobRecipe: Sendable {
                 )
             }
         }
-        let rule = try AggregationRegistry.rule(
-            named: specification.strategy.rule,
-            settings: specification.strategy.settings
-        )
-        fold = ModelFold(rule: rule, serverLearningRate: specification.strategy.serverLearningRate)
-        uplink = try Self.codec(specification.codec.uplink, "uplink")
-        downlink = try Self.codec(specification.codec.downlink, "downlink")
+        methods = try ClientMethods(settings: specification.training.settings)
+        layout = try TravellingLayout.make(architecture, methods)
+        var kinds = BytesByKind()
+        for index in layout.tensors.indices {
+            kinds[layout.tensors[index].kind] += UInt64(layout.range(of: index).count * MemoryLayout<Float>.stride)
+        }
+        denseBytesByKind = kinds
+        uplink = try CodecRegistry.codec(specification.codec.uplink)
+        let isAnchored = specification.codec.anchor != nil
+        downlink = try Self.plain(specification.codec.downlink, "downlink", why: "it has no client to remember for")
+        anchor = try specification.codec.anchor.map { try Self.plain($0, "anchor", why: "an anchor stands for itself") }
+        agentsRemember = try methods.keepsState || CodecRegistry.remembers(specification.codec.uplink)
+        if Self.sendsDifferences(uplink), specification.strategy.rule != "fedavg" || !specification.strategy.pre.isEmpty
+        {
+            throw SpecificationError(
+                .invalidValue,
+                "'codec.uplink' with ef21 sends changes of estimates, of which only the mean makes sense; "
+                    + "strategy.rule must be fedavg without pre-aggregators, not \(specification.strategy.rule)"
+            )
+        }
+        if Self.sendsDifferences(uplink), methods.sendsControlVariate {
+            throw SpecificationError(.invalidValue, "'codec.uplink' with ef21 does not go with scaffold; use ef14")
+        }
+        coordinatorRemembers =
+            isAnchored || Self.sendsDifferences(uplink) || specification.strategy.optimizer != "plain"
+            || ["fedld", "centered-clipping"].contains(specification.strategy.rule)
+        _ = try strategy(for: RoundNumber.initial.next)
     }
 
-    /// A codec that needs no memory between rounds: agents keep none for codecs.
-    private static func codec(_ text: String, _ direction: String) throws -> any UpdateCodec {
+    /// A codec without a memory.
+    private static func plain(_ text: String, _ key: String, why: String) throws -> any UpdateCodec {
         guard !text.contains("+") else {
             throw SpecificationError(
                 .invalidValue,
-                "'codec.\(direction)': jobs take codecs without memory; leave out what follows '+' in '\(text)'"
+                "'codec.\(key)' takes codecs without memory (\(why)); leave out what follows '+' in '\(text)'"
             )
         }
         return try CodecRegistry.codec(text)
     }
 
+    private static func sendsDifferences(_ codec: any UpdateCodec) -> Bool {
+        (codec as? FeedbackCodec)?.sendsDifferences ?? false
+    }
+
+    /// The strategy of one round; its randomness (bucketing) is new in every round.
+    package func strategy(for round: RoundNumber) throws -> AggregationStrategy {
+        let strategy = specification.strategy
+        let made = try AggregationRegistry.strategy(
+            rule: strategy.rule,
+            pre: strategy.pre,
+            optimizer: strategy.optimizer,
+            settings: strategy.settings,
+            seed: Seed(specification.seed).deriving("aggregation", UInt64(round.value)),
+            clientCount: specification.minimumAgents
+        )
+        if Self.sendsDifferences(uplink) {
+            return AggregationStrategy(
+                rule: DifferenceAveraging(clientCount: specification.minimumAgents),
+                optimizer: made.optimizer
+            )
+        }
+        guard methods.sendsControlVariate else { return made }
+        let rule = ControlledRule(
+            made.rule,
+            modelTensorCount: architecture.layout.tensors.count,
+            clientCount: specification.minimumAgents
+        )
+        return AggregationStrategy(rule: rule, optimizer: made.optimizer)
+    }
+
+    /// The fold of one round.
+    package func fold(for round: RoundNumber) throws -> ModelFold {
+        ModelFold(try strategy(for: round), serverLearningRate: specification.strategy.serverLearningRate)
+    }
+
+    /// Whether a round leaves more behind than its model: what the strategy remembers, or the parts of a chain.
+    package var keepsRoundState: Bool { coordinatorRemembers }
+
+    /// The factor on the agents' learning rate when they train on a round's model.
+    package func learningRateFactor(after round: RoundNumber, _ state: AggregationStrategy.State) throws -> Double {
+        let strategy = specification.strategy
+        var factor = 1.0
+        if strategy.warmUpRounds > 0 {
+            let done = Double(specification.training.localEpochs) * Double(round.value)
+            factor = min(1, done / Double(strategy.warmUpRounds))
+        }
+        return factor * (try self.strategy(for: round.next).localLearningRateFactor(state))
+    }
+
     /// The sizes that a coded update can have.
     package var updateBytes: ClosedRange<Int> {
-        if let exact = uplink.encodedByteCount(layout: architecture.layout) { return exact...exact }
-        return 0...uplink.maximumEncodedByteCount(layout: architecture.layout)
+        if let exact = uplink.encodedByteCount(layout: layout) { return exact...exact }
+        return 0...uplink.maximumEncodedByteCount(layout: layout)
+    }
+
+    /// Where the bytes of a coded update go.
+    ///
+    /// - Throws: `UpdateCodingError` where the bytes are not the uplink codec's.
+    package func bytesByKind(_ bytes: ByteSlice, seed: Seed) throws -> BytesByKind {
+        try KindCounter.count(bytes, codec: uplink, layout: layout, seed: seed)
     }
 
     /// The seed of a job's initial model.
     package static func initialSeed(_ specification: JobSpecification) -> Seed {
         Seed(specification.seed).deriving("initial")
+    }
+
+    /// The vector that a job begins with: the initial model, and control variates of zero.
+    package func initialVector() -> ParameterVector {
+        let model = architecture.initialParameters(seed: Self.initialSeed(specification))
+        guard layout.elementCount > model.count else { return model }
+        var vector = ParameterVector(zeros: layout.elementCount)
+        vector.withMutableElements { target in
+            model.withElements { _ = target.update(fromContentsOf: $0) }
+        }
+        return vector
+    }
+
+    /// The model out of a vector that travelled.
+    package func model(of vector: ParameterVector) -> ParameterVector {
+        let count = architecture.layout.elementCount
+        return vector.count == count ? vector : vector.section(0..<count)
     }
 }

@@ -37,12 +37,15 @@ package struct UpdateChecker: Sendable {
         let scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: Self.blockElements)
         defer { scratch.deallocate() }
         var squaredNorm = 0.0
+        var kinds = KindCounter(layout: rules.layout, bytes: bytes)
         do {
             let decoder = try codec.makeDecoder(bytes, layout: rules.layout, seed: Seed(rules.seed).deriving("code"))
             var remaining = rules.layout.elementCount
             while remaining > 0 {
-                let block = UnsafeMutableBufferPointer(rebasing: scratch[..<min(remaining, Self.blockElements)])
+                let count = min(remaining, Self.blockElements, kinds.elementsToBorder)
+                let block = UnsafeMutableBufferPointer(rebasing: scratch[..<count])
                 try decoder.decode(into: block)
+                kinds.advance(by: count)
                 // The sum of squares is finite exactly when every value is: floats squared do not overflow a double.
                 squaredNorm += VectorKernels.squaredNorm(UnsafeBufferPointer(block))
                 guard squaredNorm.isFinite else {
@@ -58,6 +61,6 @@ package struct UpdateChecker: Sendable {
         guard rules.maximumNorm == 0 || norm <= rules.maximumNorm else {
             return .refused(.normTooLarge, "the update's norm is \(norm); the job allows \(rules.maximumNorm)")
         }
-        return .passed(norm: norm)
+        return .passed(norm: norm, kinds.result)
     }
 }

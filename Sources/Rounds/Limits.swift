@@ -19,6 +19,8 @@ public enum Limits {
     public static let listCount = 256
     /// The largest model or update, in bytes.
     public static let blobBytes = 1 << 40
+    /// The most coded parts that a model travels in: an anchor and the changes after it.
+    public static let chainParts = 128
     /// The most connections of one coordinator.
     public static let connections = 65_536
     /// The most jobs that wait or run on one coordinator.

@@ -55,9 +55,9 @@ public final class MessageDecoder {
         guard bytes.count <= Limits.controlBytes else {
             throw WireError(.limitExceeded, "a message of \(bytes.count) bytes, the limit is \(Limits.controlBytes)")
         }
-        // An honest message takes up to 28 times its bytes (a list of tiny entries); hostile ones
+        // An honest message takes up to 36 times its bytes (a list of tiny entries); hostile ones
         // would take 57 times and more.
-        arena.reset(allowance: min(Limits.unpackedBytes, (64 << 10) + 32 * bytes.count))
+        arena.reset(allowance: min(Limits.unpackedBytes, (64 << 10) + 40 * bytes.count))
         let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         guard let frame = tributary__v1__frame__unpack(arena.allocator, bytes.count, base) else {
             guard !arena.isExhausted else {

@@ -50,7 +50,8 @@ import Testing
             }
             seen.insert(test.optimizer)
         }
-        #expect(seen == Set(AggregationRegistry.optimizerNames))
+        // FedDyn depends on the number of all clients; see DynamicStepTests.
+        #expect(seen == Set(AggregationRegistry.optimizerNames).subtracting(["feddyn"]))
     }
 
     @Test func aJournaledStateContinuesWithTheSameBits() throws {

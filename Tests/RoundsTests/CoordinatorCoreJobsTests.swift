@@ -128,7 +128,9 @@ struct CoordinatorCoreJobsTests {
         #expect(driver.messages(on: 7).contains { if case .evaluate = $0 { true } else { false } })
         report(all[1], on: 7, 7)
         report(all[1], on: 7, 9)
-        #expect(driver.status?.evaluation == EvaluationSummary(sampleCount: 20, correctCount: 12, lossSum: 2))
+        let spread = ClientSpread(accuracies: [0.5, 0.7])
+        let expected = EvaluationSummary(sampleCount: 20, correctCount: 12, lossSum: 2, spread: spread)
+        #expect(driver.status?.evaluation == expected)
         #expect(driver.status?.phase == .finished)
     }
 

@@ -11,6 +11,7 @@ struct CanaryTests {
         .answerBeforeWrite: ["I1", "I5"], .durableWithoutSync: ["I5"], .countTwice: ["I3"],
         .forgetSpoolOnRestart: ["I3"], .dropLastEntryOnRestart: ["I1", "I5"], .skipDigestCheck: ["I3"],
         .acceptNotFinite: ["I3"], .staleModelOnRestart: ["I3"], .forgetOnAcceptance: ["I9"],
+        .forgetRoundState: ["the final model"], .forgetAgentMemory: ["the final model"],
     ]
 
     @Test(arguments: Canary.allCases)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Digest
 import ModelState
 import Randomness
+import RoundWork
 import Rounds
 import Testing
 
@@ -23,7 +25,9 @@ struct ProtocolSimulationTests {
     /// The same job by the plain formula, without messages, machines or files.
     func plainModel(_ job: JobSpecification) throws -> ParameterVector {
         let recipe = LearningRecipe.pseudo
-        var (layout, model) = try recipe.makeModel(job)
+        let jobRecipe = try JobRecipe(job)
+        let layout = jobRecipe.layout
+        var model = jobRecipe.initialVector()
         let machine = JobMachine(job: JobID(1), specification: job)
         for round in 1...UInt32(job.rounds) {
             var updates: [TrainingOutcome] = []
@@ -36,7 +40,7 @@ struct ProtocolSimulationTests {
                 )
                 let reference = ModelReference(
                     round: RoundNumber(round - 1),
-                    digest: ContentDigest.of(model),
+                    digest: BlobDigest(hashing: model),
                     byteCount: model.byteCount,
                     codec: "fp32"
                 )
@@ -50,7 +54,7 @@ struct ProtocolSimulationTests {
                     codec: "fp32",
                     deadline: .seconds(1)
                 )
-                updates.append(try recipe.beginTraining(task, model)())
+                updates.append(try recipe.beginTraining(task, model, ClientMemory())())
             }
             let total = updates.reduce(0) { $0 + $1.weight }
             let deltas = updates.map(\.delta.elements)
@@ -71,7 +75,7 @@ struct ProtocolSimulationTests {
         let result = try simulation.run(job: job(), agents: profiles, seed: Seed(1))
         #expect(result.model == (try plainModel(job())))
         #expect(result.status.phase == .finished && result.status.acceptedUpdates == 15)
-        #expect(result.status.modelDigest == ContentDigest.of(result.model))
+        #expect(result.status.modelDigest == BlobDigest(hashing: result.model))
     }
 
     @Test func theModelDoesNotDependOnTheNetworkButTheEventsDo() throws {
@@ -139,8 +143,8 @@ struct ProtocolSimulationTests {
         // Begun at once on another thread, awaited when the virtual training is over.
         var recipe = LearningRecipe.pseudo
         let sequential = recipe.beginTraining
-        recipe.beginTraining = { task, model in
-            let work = BackgroundWork { try sequential(task, model)() }
+        recipe.beginTraining = { task, model, memory in
+            let work = BackgroundWork { try sequential(task, model, memory)() }
             return { try work.wait() }
         }
         let profiles = Array(repeating: AgentProfile(), count: 5)

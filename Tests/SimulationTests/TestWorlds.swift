@@ -79,7 +79,7 @@ struct TestWorld {
         var found = history.violations
         RoundChecker.check(journal) { found.append($0) }
         UpdateChecker.check(journal, history) { found.append($0) }
-        ModelChecker.check(journal, history, .pseudo) { found.append($0) }
+        ModelChecker.check(journal, history) { found.append($0) }
         return found
     }
 }

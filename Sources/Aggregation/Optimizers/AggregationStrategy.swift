@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ModelState
+
 /// What the server does with the updates of a round: a rule, then an optimizer.
 public struct AggregationStrategy: Sendable {
     /// What a strategy remembers between rounds.
@@ -34,9 +36,23 @@ public struct AggregationStrategy: Sendable {
     ///     costs memory once the original is written.
     ///   - sink: takes the change.
     public func step(_ updates: any UpdateSet, state: inout State, sink: AggregateSink) throws {
-        var aggregate = RoundAggregate(of: updates, by: rule, state: state.rule)
+        // Statistics and control variates are means, not directions: no optimizer may scale them.
+        let untouched = updates.layout.tensors.indices.filter {
+            [.buffer, .control].contains(updates.layout.tensors[$0].kind)
+        }
+        let keeps = !untouched.isEmpty && !(optimizer is PlainStep)
+        let kept = keeps ? KeptAggregate(untouched.map { updates.layout.range(of: $0) }) : nil
+        var aggregate = RoundAggregate(of: updates, by: rule, state: state.rule, keeping: kept)
         state.rule = AggregationState()  // so that the rule's vectors are referenced once and not copied when written
-        try optimizer.step(&aggregate, state: &state.optimizer, sink: sink)
+        try optimizer.step(&aggregate, state: &state.optimizer) { start, values in
+            guard let kept else { return try sink(start, values) }
+            try kept.restore(start, values, sink)
+        }
         state.rule = aggregate.state
+    }
+
+    /// The factor on the clients' learning rate in the next round (FedHyper-SL); 1 for others.
+    public func localLearningRateFactor(_ state: State) -> Double {
+        (optimizer as? HypergradientStep)?.localLearningRateFactor(state.optimizer) ?? 1
     }
 }

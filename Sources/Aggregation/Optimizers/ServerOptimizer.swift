@@ -27,16 +27,27 @@ public struct RoundAggregate {
     public let rule: any AggregationRule
     /// What the rule remembers.
     public private(set) var state: AggregationState
+    private let kept: KeptAggregate?
 
     /// Prepares a round.
     public init(of updates: any UpdateSet, by rule: any AggregationRule, state: AggregationState = AggregationState()) {
+        self.init(of: updates, by: rule, state: state, keeping: nil)
+    }
+
+    init(of updates: any UpdateSet, by rule: any AggregationRule, state: AggregationState, keeping kept: KeptAggregate?)
+    {
         self.updates = updates
         self.rule = rule
         self.state = state
+        self.kept = kept
     }
 
     /// Computes the aggregate.
     public mutating func stream(into sink: AggregateSink) throws {
-        try rule.aggregate(updates, state: &state, sink: sink)
+        guard let kept else { return try rule.aggregate(updates, state: &state, sink: sink) }
+        try rule.aggregate(updates, state: &state) { start, values in
+            kept.keep(start, values)
+            try sink(start, values)
+        }
     }
 }

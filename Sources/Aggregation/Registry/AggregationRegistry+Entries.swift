@@ -5,7 +5,9 @@ import Randomness
 /// The tables of names. Defaults are those of each type's initializer, which says what the settings mean.
 extension AggregationRegistry {
     static let rules: [RuleEntry] = [
-        RuleEntry(name: "fedavg", keys: []) { _, engine in FederatedAveraging(engine: engine) },
+        RuleEntry(name: "fedavg", keys: ["uniform"]) { settings, engine in
+            FederatedAveraging(isUniform: try settings.flag("uniform"), engine: engine)
+        },
         RuleEntry(name: "fedld", keys: ["rho", "majority-sign", "gate"]) { settings, engine in
             try PrincipalGradientAggregation(
                 keptFraction: settings.number("rho", default: 0.8),
@@ -112,6 +114,7 @@ extension AggregationRegistry {
             try ExtrapolatedStep(epsilon: settings.number("epsilon", default: 1e-3), engine: engine)
         },
         hypergradient("fedhyper-g", .global), hypergradient("fedhyper-sl", .local),
+        OptimizerEntry(name: "feddyn", keys: []) { _, _ in DynamicStep() },
     ]
 
     private static func krumScore(_ settings: AggregationSettings) throws -> KrumScore {

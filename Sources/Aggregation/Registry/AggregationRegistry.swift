@@ -78,6 +78,46 @@ public enum AggregationRegistry {
         return try entry.make(.init(settings, part: entry.name, known: entry.keys), engine)
     }
 
+    /// A whole strategy: pre-aggregators, rule and optimizer share the settings, each taking those that it knows.
+    ///
+    /// - Parameters:
+    ///   - rule: one of ``ruleNames``.
+    ///   - pre: names of ``preAggregatorNames``.
+    ///   - optimizer: one of ``optimizerNames``.
+    ///   - settings: numbers by name, as in ``rule(named:settings:pre:seed:engine:)``.
+    ///   - seed: the randomness of this round, for bucketing.
+    ///   - clientCount: the clients of the job, for formulas that have it.
+    ///   - engine: the threads.
+    /// - Throws: ``AggregationError`` as the parts' own functions do.
+    public static func strategy(
+        rule: String,
+        pre: [String] = [],
+        optimizer: String = "plain",
+        settings: [String: Double] = [:],
+        seed: Seed = Seed(0),
+        clientCount: Int = 1,
+        engine: AggregationEngine = AggregationEngine()
+    ) throws -> AggregationStrategy {
+        let last = try find(optimizer, in: optimizers, name: \.name, kind: "server optimizer")
+        let first = try [find(rule, in: rules, name: \.name, kind: "rule")].map { ($0.name, $0.keys) }
+        let before = try pre.map { try find($0, in: preAggregators, name: \.name, kind: "pre-aggregator") }
+        let parts = first + before.map { ($0.name, $0.keys) }
+        try refuseUnknown(settings, parts: parts + [(last.name, last.keys)])
+        func known(_ parts: [(String, [String])]) -> [String: Double] {
+            let names = Set(parts.flatMap { part in part.1 + part.1.map { "\(part.0).\($0)" } })
+            return settings.filter { names.contains($0.key) }
+        }
+        var made = try self.optimizer(named: optimizer, settings: known([(last.name, last.keys)]), engine: engine)
+        if var aware = made as? any ServerOptimizer & PopulationAware {
+            aware.clientCount = clientCount
+            made = aware
+        }
+        return AggregationStrategy(
+            rule: try self.rule(named: rule, settings: known(parts), pre: pre, seed: seed, engine: engine),
+            optimizer: made
+        )
+    }
+
     static func find<Entry>(
         _ wanted: String,
         in entries: [Entry],

@@ -9,17 +9,22 @@
 public struct FederatedAveraging: ComposableRule {
     /// `fedavg`.
     public var name: String { "fedavg" }
+    /// Whether every update counts alike: `1 / n` in the place of `n_i / sum_j n_j`.
+    public let isUniform: Bool
     /// How the rule uses the machine.
     public var engine: AggregationEngine
 
     /// Creates the rule.
-    public init(engine: AggregationEngine = AggregationEngine()) {
+    public init(isUniform: Bool = false, engine: AggregationEngine = AggregationEngine()) {
+        self.isUniform = isUniform
         self.engine = engine
     }
 
     /// Combines the updates; see ``AggregationRule/aggregate(_:state:sink:)``.
     public func aggregate(_ input: PreparedUpdates, state: inout AggregationState, sink: AggregateSink) throws {
-        try CombinationPass(input.updates, coefficients: input.unmixed(input.weights), rule: name)
+        let equal = [Double](repeating: 1 / Double(input.count), count: input.count)
+        let weights = isUniform ? equal : input.weights
+        try CombinationPass(input.updates, coefficients: input.unmixed(weights), rule: name)
             .run(engine: engine, sink: sink)
     }
 }

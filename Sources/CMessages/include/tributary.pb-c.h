@@ -25,6 +25,7 @@ typedef struct Tributary__V1__Heartbeat Tributary__V1__Heartbeat;
 typedef struct Tributary__V1__Goodbye Tributary__V1__Goodbye;
 typedef struct Tributary__V1__UpdateKey Tributary__V1__UpdateKey;
 typedef struct Tributary__V1__ModelReference Tributary__V1__ModelReference;
+typedef struct Tributary__V1__ModelPart Tributary__V1__ModelPart;
 typedef struct Tributary__V1__ModelSpecification Tributary__V1__ModelSpecification;
 typedef struct Tributary__V1__Tensor Tributary__V1__Tensor;
 typedef struct Tributary__V1__TensorLayout Tributary__V1__TensorLayout;
@@ -35,6 +36,7 @@ typedef struct Tributary__V1__TaskCancellation Tributary__V1__TaskCancellation;
 typedef struct Tributary__V1__TaskProgress Tributary__V1__TaskProgress;
 typedef struct Tributary__V1__TaskFailure Tributary__V1__TaskFailure;
 typedef struct Tributary__V1__EvaluationSummary Tributary__V1__EvaluationSummary;
+typedef struct Tributary__V1__ClientSpread Tributary__V1__ClientSpread;
 typedef struct Tributary__V1__EvaluationReport Tributary__V1__EvaluationReport;
 typedef struct Tributary__V1__BlobRequest Tributary__V1__BlobRequest;
 typedef struct Tributary__V1__BlobChunk Tributary__V1__BlobChunk;
@@ -137,6 +139,10 @@ typedef enum _Tributary__V1__ReasonCode {
    * A second, different update under a key that already has one.
    */
   TRIBUTARY__V1__REASON_CODE__REASON_CONFLICTING_OFFER = 30,
+  /*
+   * What the offer tells of its training is missing or out of range, and the job's rule needs it.
+   */
+  TRIBUTARY__V1__REASON_CODE__REASON_INVALID_REPORT = 31,
   /*
    * The job was cancelled.
    */
@@ -643,9 +649,43 @@ struct  Tributary__V1__ModelReference
    * The codec of those bytes, at most 4096 bytes: "fp32".
    */
   ProtobufCBinaryData codec;
+  /*
+   * The coded parts to which this one is to be added, the whole model first, at most 128; empty where this part is the
+   * whole model. Whoever holds the model of one of them needs the parts after it only.
+   */
+  size_t n_earlier;
+  Tributary__V1__ModelPart **earlier;
 };
 #define TRIBUTARY__V1__MODEL_REFERENCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__model_reference__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL}, 0,NULL }
+
+
+/*
+ * One coded part of a model that travels as a chain: a whole model, then changes.
+ */
+struct  Tributary__V1__ModelPart
+{
+  ProtobufCMessage base;
+  /*
+   * The round that made the part, 0 to 2^30.
+   */
+  uint32_t round;
+  /*
+   * The digest of the coded bytes, 16 bytes.
+   */
+  ProtobufCBinaryData digest;
+  /*
+   * The coded bytes, 0 to 2^40.
+   */
+  uint64_t byte_count;
+  /*
+   * The codec of those bytes, at most 4096 bytes.
+   */
+  ProtobufCBinaryData codec;
+};
+#define TRIBUTARY__V1__MODEL_PART__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__model_part__descriptor) \
     , 0, {0,NULL}, 0, {0,NULL} }
 
 
@@ -814,10 +854,19 @@ struct  Tributary__V1__TrainTask
    * What is left of the round's time.
    */
   uint64_t deadline_microseconds;
+  /*
+   * The round of the agent's last update that counted in this job, 0 for none or where agents keep no memory: what an
+   * agent remembers of a job (codec errors, control variates) follows the updates that counted.
+   */
+  uint32_t counted_round;
+  /*
+   * That update's attempt.
+   */
+  uint32_t counted_attempt;
 };
 #define TRIBUTARY__V1__TRAIN_TASK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__train_task__descriptor) \
-    , NULL, NULL, NULL, NULL, NULL, 0, {0,NULL}, 0 }
+    , NULL, NULL, NULL, NULL, NULL, 0, {0,NULL}, 0, 0, 0 }
 
 
 /*
@@ -934,10 +983,46 @@ struct  Tributary__V1__EvaluationSummary
    * The sum of the samples' losses, in nats.
    */
   double loss_sum;
+  /*
+   * How the clients' own accuracies differ, in a job's status; unset in a report.
+   */
+  Tributary__V1__ClientSpread *spread;
 };
 #define TRIBUTARY__V1__EVALUATION_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__evaluation_summary__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, NULL }
+
+
+/*
+ * How evenly a model serves its clients, each counting once.
+ */
+struct  Tributary__V1__ClientSpread
+{
+  ProtobufCMessage base;
+  /*
+   * The clients with held-out samples, 0 to 2^62.
+   */
+  uint64_t client_count;
+  /*
+   * The mean of the clients' accuracies.
+   */
+  double mean_accuracy;
+  /*
+   * The mean over the worst tenth of the clients, at least one.
+   */
+  double worst_tenth_accuracy;
+  /*
+   * The standard deviation of the clients' accuracies.
+   */
+  double deviation;
+  /*
+   * Jain's index of fairness, 1/n to 1.
+   */
+  double fairness;
+};
+#define TRIBUTARY__V1__CLIENT_SPREAD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__client_spread__descriptor) \
+    , 0, 0, 0, 0, 0 }
 
 
 /*
@@ -1058,10 +1143,15 @@ struct  Tributary__V1__UpdateOffer
    * The digest of the coded model that training started from, 16 bytes; empty where the agent does not know.
    */
   ProtobufCBinaryData base_digest;
+  /*
+   * The mean loss over the agent's samples at the model that training started from, in nats; 0 where the job does not
+   * ask for it.
+   */
+  double initial_loss;
 };
 #define TRIBUTARY__V1__UPDATE_OFFER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__update_offer__descriptor) \
-    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
+    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0 }
 
 
 /*
@@ -1267,10 +1357,15 @@ struct  Tributary__V1__JobStatus
    * Why the job failed or was cancelled, or what it waits for, at most 4096 bytes; may be empty.
    */
   ProtobufCBinaryData message;
+  /*
+   * bytes_up by kind of tensor: weights, biases, normalisation, buffers, control variates; empty where not counted.
+   */
+  size_t n_bytes_up_by_kind;
+  uint64_t *bytes_up_by_kind;
 };
 #define TRIBUTARY__V1__JOB_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__job_status__descriptor) \
-    , 0, {0,NULL}, TRIBUTARY__V1__JOB_PHASE__JOB_PHASE_UNSPECIFIED, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL} }
+    , 0, {0,NULL}, TRIBUTARY__V1__JOB_PHASE__JOB_PHASE_UNSPECIFIED, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0,NULL }
 
 
 /*
@@ -1540,6 +1635,25 @@ Tributary__V1__ModelReference *
 void   tributary__v1__model_reference__free_unpacked
                      (Tributary__V1__ModelReference *message,
                       ProtobufCAllocator *allocator);
+/* Tributary__V1__ModelPart methods */
+void   tributary__v1__model_part__init
+                     (Tributary__V1__ModelPart         *message);
+size_t tributary__v1__model_part__get_packed_size
+                     (const Tributary__V1__ModelPart   *message);
+size_t tributary__v1__model_part__pack
+                     (const Tributary__V1__ModelPart   *message,
+                      uint8_t             *out);
+size_t tributary__v1__model_part__pack_to_buffer
+                     (const Tributary__V1__ModelPart   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__ModelPart *
+       tributary__v1__model_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__model_part__free_unpacked
+                     (Tributary__V1__ModelPart *message,
+                      ProtobufCAllocator *allocator);
 /* Tributary__V1__ModelSpecification methods */
 void   tributary__v1__model_specification__init
                      (Tributary__V1__ModelSpecification         *message);
@@ -1729,6 +1843,25 @@ Tributary__V1__EvaluationSummary *
                       const uint8_t       *data);
 void   tributary__v1__evaluation_summary__free_unpacked
                      (Tributary__V1__EvaluationSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__ClientSpread methods */
+void   tributary__v1__client_spread__init
+                     (Tributary__V1__ClientSpread         *message);
+size_t tributary__v1__client_spread__get_packed_size
+                     (const Tributary__V1__ClientSpread   *message);
+size_t tributary__v1__client_spread__pack
+                     (const Tributary__V1__ClientSpread   *message,
+                      uint8_t             *out);
+size_t tributary__v1__client_spread__pack_to_buffer
+                     (const Tributary__V1__ClientSpread   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__ClientSpread *
+       tributary__v1__client_spread__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__client_spread__free_unpacked
+                     (Tributary__V1__ClientSpread *message,
                       ProtobufCAllocator *allocator);
 /* Tributary__V1__EvaluationReport methods */
 void   tributary__v1__evaluation_report__init
@@ -1977,6 +2110,9 @@ typedef void (*Tributary__V1__UpdateKey_Closure)
 typedef void (*Tributary__V1__ModelReference_Closure)
                  (const Tributary__V1__ModelReference *message,
                   void *closure_data);
+typedef void (*Tributary__V1__ModelPart_Closure)
+                 (const Tributary__V1__ModelPart *message,
+                  void *closure_data);
 typedef void (*Tributary__V1__ModelSpecification_Closure)
                  (const Tributary__V1__ModelSpecification *message,
                   void *closure_data);
@@ -2006,6 +2142,9 @@ typedef void (*Tributary__V1__TaskFailure_Closure)
                   void *closure_data);
 typedef void (*Tributary__V1__EvaluationSummary_Closure)
                  (const Tributary__V1__EvaluationSummary *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__ClientSpread_Closure)
+                 (const Tributary__V1__ClientSpread *message,
                   void *closure_data);
 typedef void (*Tributary__V1__EvaluationReport_Closure)
                  (const Tributary__V1__EvaluationReport *message,
@@ -2069,6 +2208,7 @@ extern const ProtobufCMessageDescriptor tributary__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__goodbye__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__update_key__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__model_reference__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__model_part__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__model_specification__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__tensor__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__tensor_layout__descriptor;
@@ -2079,6 +2219,7 @@ extern const ProtobufCMessageDescriptor tributary__v1__task_cancellation__descri
 extern const ProtobufCMessageDescriptor tributary__v1__task_progress__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__task_failure__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__client_spread__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__evaluation_report__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__blob_request__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__blob_chunk__descriptor;

@@ -43,8 +43,10 @@ extension DataSpecification {
 
     /// Loads only the client's ``part``: its samples to train on by the split, and its share of the samples to test on.
     ///
-    /// Part `k` of `n` tests on the samples whose position `i` has `i % n == k - 1`: outcomes summed over all parts
-    /// equal the outcome on the whole. Without a part this is the whole source. Glyphs of other parts are never drawn.
+    /// The test samples are dealt as the training samples are
+    /// (``DataSplit/testPartition(labels:trainLabels:clientCount: seed:naturalClients:)``): outcomes summed over all
+    /// parts equal the outcome on the whole. Without a part this is the whole source. Glyphs of other parts are never
+    /// drawn.
     ///
     /// - Throws: ``LearningError``.
     public func load() throws -> Dataset {
@@ -53,10 +55,16 @@ extension DataSpecification {
             let glyphs = GlyphSet(seed: seed)
             let labels = glyphs.labels(.train, count: samples)
             let partition = try split.partition(labels: labels, clientCount: part.count, seed: seed)
+            let test = try split.testPartition(
+                labels: glyphs.labels(.test, count: testSamples),
+                trainLabels: labels,
+                clientCount: part.count,
+                seed: seed
+            )
             return Dataset(
                 name: description,
                 train: glyphs.table(.train, partition[part.number - 1]),
-                test: testSamples > 0 ? glyphs.table(.test, Self.testShare(part, of: testSamples)) : nil
+                test: testSamples > 0 ? glyphs.table(.test, test[part.number - 1]) : nil
             )
         }
         let whole = try loadWhole()
@@ -69,12 +77,16 @@ extension DataSpecification {
             )
             return table.compacted(partition[part.number - 1])
         }
-        let test = whole.test.map { $0.compacted(Self.testShare(part, of: $0.count)) }
+        let test = try whole.test.map { table in
+            let partition = try split.testPartition(
+                labels: table.labels,
+                trainLabels: whole.train?.labels ?? [],
+                clientCount: part.count,
+                seed: seed,
+                naturalClients: table.clients
+            )
+            return table.compacted(partition[part.number - 1])
+        }
         return Dataset(name: description, train: train, test: test)
-    }
-
-    /// The positions of the part's test samples.
-    static func testShare(_ part: Part, of count: Int) -> [UInt32] {
-        stride(from: part.number - 1, to: count, by: part.count).map { UInt32(truncatingIfNeeded: $0) }
     }
 }

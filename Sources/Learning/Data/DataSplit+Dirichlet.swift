@@ -12,26 +12,45 @@ extension DataSplit {
     ) -> [UInt32] {
         var owners = [UInt32](repeating: 0, count: labels.count)
         for (label, samples) in samplesByLabel(labels) {
-            var generator = SeededGenerator(seed: seed.deriving("split-dirichlet", UInt64(label)))
-            let order = generator.permutation(samples.count)
-            let shares = generator.dirichlet(concentration: concentration, count: clientCount)
-            var sum = 0.0
-            var position = 0
-            for client in 0..<clientCount {
-                sum += shares[client]
-                let end =
-                    client == clientCount - 1 ? samples.count : min(Int(sum * Double(samples.count)), samples.count)
-                while position < end {
-                    owners[Int(samples[order[position]])] = UInt32(truncatingIfNeeded: client)
-                    position += 1
-                }
-            }
+            let (order, shares) = dirichletShares(
+                sampleCount: samples.count,
+                to: clientCount,
+                concentration: concentration,
+                seed: seed.deriving("split-dirichlet", UInt64(label))
+            )
+            deal(samples, order: order, by: shares, into: &owners)
         }
         fillEmptyClients(&owners, clientCount: clientCount)
         return owners
     }
 
-    private static func samplesByLabel(_ labels: [Int32]) -> [(label: Int32, samples: [UInt32])] {
+    /// The order of a class's samples, and the clients' shares of them.
+    static func dirichletShares(
+        sampleCount: Int,
+        to clientCount: Int,
+        concentration: Double,
+        seed: Seed
+    ) -> (order: [Int], shares: [Double]) {
+        var generator = SeededGenerator(seed: seed)
+        let order = generator.permutation(sampleCount)
+        return (order, generator.dirichlet(concentration: concentration, count: clientCount))
+    }
+
+    /// Cuts the ordered list at the shares' running sums.
+    static func deal(_ samples: [UInt32], order: [Int], by shares: [Double], into owners: inout [UInt32]) {
+        var sum = 0.0
+        var position = 0
+        for client in shares.indices {
+            sum += shares[client]
+            let end = client == shares.count - 1 ? samples.count : min(Int(sum * Double(samples.count)), samples.count)
+            while position < end {
+                owners[Int(samples[order[position]])] = UInt32(truncatingIfNeeded: client)
+                position += 1
+            }
+        }
+    }
+
+    static func samplesByLabel(_ labels: [Int32]) -> [(label: Int32, samples: [UInt32])] {
         var groups: [Int32: [UInt32]] = [:]
         for (sample, label) in labels.enumerated() {
             groups[label, default: []].append(UInt32(truncatingIfNeeded: sample))

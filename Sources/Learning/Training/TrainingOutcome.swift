@@ -20,6 +20,9 @@ public struct TrainingOutcome: Sendable, Hashable {
     public let meanLoss: Double?
     /// Whether the caller ended the training before its last step.
     public let wasStopped: Bool
+    /// The mean loss over all of the client's samples at the parameters that training started from; nil unless the
+    /// settings ask for it.
+    public var initialLoss: Double?
 }
 
 /// What a model scores on some samples; outcomes of disjoint samples add up.

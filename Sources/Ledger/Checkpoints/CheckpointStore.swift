@@ -48,7 +48,7 @@ public final class CheckpointStore: Sendable {
         try state.files.makeFolder(path)
     }
 
-    private func folder(_ job: JobID) throws(LedgerError) -> RecyclingFolder {
+    func folder(_ job: JobID) throws(LedgerError) -> RecyclingFolder {
         try lock.withLock { () throws(LedgerError) in
             if let known = contents.folders[job] { return known }
             let limits = RecyclingLimits(files: 1, bytes: .max)
@@ -120,6 +120,7 @@ public final class CheckpointStore: Sendable {
         let folder = try folder(job)
         for round in folder.names.compactMap(Self.round).sorted().dropLast(keptCount) {
             try folder.discard(Self.name(round))
+            try folder.discard(Self.stateName(round))
         }
     }
 
@@ -139,6 +140,10 @@ public final class CheckpointStore: Sendable {
         }
         do throws(LedgerError) {
             try state.files.synchronize(lease.descriptor, lease.path)
+            if folder.contains(Self.stateName(round)) {
+                let beside = try folder.lease(Self.stateName(round))
+                try state.files.synchronize(beside.descriptor, beside.path)
+            }
         } catch {
             lock.withLock { _ = contents.lost[job, default: []].insert(round) }
             throw error
@@ -158,6 +163,7 @@ public final class CheckpointStore: Sendable {
     /// - Throws: ``LedgerError`` when the operating system refuses.
     public func discard(_ job: JobID, _ round: RoundNumber) throws(LedgerError) {
         try folder(job).discard(Self.name(round))
+        try folder(job).discard(Self.stateName(round))
     }
 
     /// Frees what only further checkpoints of the job would need.

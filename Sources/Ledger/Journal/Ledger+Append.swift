@@ -56,15 +56,19 @@ extension Ledger {
         case .roundCommitted(let job, let round): try committed(job, round, database)
         case .evaluated(let job, let round, let summary):
             let sql = """
-                INSERT OR REPLACE INTO evaluations (job, round, sample_count, correct_count, loss_sum)
-                VALUES (?, ?, ?, ?, ?)
+                INSERT OR REPLACE INTO evaluations (job, round, sample_count, correct_count, loss_sum, client_count,
+                    mean_accuracy, worst_tenth_accuracy, deviation, fairness)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
+            let spread = summary.spread
             try run(
                 database,
                 sql,
                 [
                     LedgerValues.signed(job.number), Int64(round.value), LedgerValues.signed(summary.sampleCount),
                     LedgerValues.signed(summary.correctCount), LedgerValues.real(summary.lossSum),
+                    spread.map { LedgerValues.signed($0.clientCount) }, spread?.meanAccuracy,
+                    spread?.worstTenthAccuracy, spread?.deviation, spread?.fairness,
                 ]
             )
         }
@@ -126,8 +130,8 @@ extension Ledger {
         // The open round is checked in the same statement: this is the hot path.
         let sql = """
             INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps,
-                trained_samples, loss, training_nanoseconds, norm)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
+                trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind)
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
             FROM jobs WHERE job = ?1 AND open_round = ?2 AND open_attempt = ?3
             """
         let changed = try run(
@@ -138,6 +142,7 @@ extension Ledger {
                 LedgerValues.signed(update.steps), LedgerValues.signed(update.trainedSamples),
                 LedgerValues.real(update.loss),
                 LedgerValues.nanoseconds(update.trainingTime), LedgerValues.real(update.norm),
+                update.initialLoss, LedgerValues.text(update.bytesByKind),
             ]
         )
         guard changed == 1 else { throw contradiction("the update \(update.key) is not of its job's open round") }
@@ -181,8 +186,8 @@ extension Ledger {
         let insert = """
             INSERT INTO commits (job, round, attempt, model_digest, update_count, weight, bytes_up,
                 trained_samples, loss,
-                training_nanoseconds, elapsed_nanoseconds)
-            SELECT ?1, ?2, committed_attempt, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM jobs WHERE job = ?1
+                training_nanoseconds, elapsed_nanoseconds, bytes_by_kind)
+            SELECT ?1, ?2, committed_attempt, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM jobs WHERE job = ?1
             """
         try run(
             database,
@@ -191,7 +196,7 @@ extension Ledger {
                 round.modelDigest.description, Int64(round.updateCount), LedgerValues.real(round.weight),
                 LedgerValues.signed(round.bytesUp), LedgerValues.signed(round.trainedSamples),
                 LedgerValues.real(round.loss), LedgerValues.nanoseconds(round.trainingTime),
-                LedgerValues.nanoseconds(round.elapsed),
+                LedgerValues.nanoseconds(round.elapsed), LedgerValues.text(round.bytesUpByKind),
             ]
         )
         let mark = """

@@ -23,6 +23,7 @@ extension Ledger {
                     job.lastCommittedAgents = try Self.lastCommittedAgents(row, database)
                     job.lastCommittedAttempt =
                         row["committed_round"] == nil ? 0 : UInt32(row.number("committed_attempt"))
+                    job.lastCounted = try Self.lastCounted(job.job, database)
                     if let last = try Self.evaluations(job.job, database).last {
                         job.evaluation = (last.round, last.summary)
                     }
@@ -92,7 +93,8 @@ extension Ledger {
                 trainedSamples: row.number("trained_samples"),
                 loss: row.real("loss"),
                 trainingTime: row.duration("training_nanoseconds"),
-                elapsed: row.duration("elapsed_nanoseconds")
+                elapsed: row.duration("elapsed_nanoseconds"),
+                bytesUpByKind: try row.bytesByKind()
             )
         }
     }
@@ -107,7 +109,8 @@ extension Ledger {
             let summary = EvaluationSummary(
                 sampleCount: row.number("sample_count"),
                 correctCount: row.number("correct_count"),
-                lossSum: row.real("loss_sum")
+                lossSum: row.real("loss_sum"),
+                spread: spread(row)
             )
             return JobHistory.Evaluation(round: try row.round(), summary: summary)
         }
@@ -160,8 +163,37 @@ extension Ledger {
             trainedSamples: row.number("trained_samples"),
             loss: row.real("loss"),
             trainingTime: row.duration("training_nanoseconds"),
-            norm: row.real("norm")
+            norm: row.real("norm"),
+            initialLoss: row["initial_loss"],
+            bytesByKind: try row.bytesByKind()
         )
+    }
+
+    private static func spread(_ row: Row) -> ClientSpread? {
+        guard row["client_count"] != nil else { return nil }
+        return ClientSpread(
+            clientCount: row.number("client_count"),
+            meanAccuracy: row.real("mean_accuracy"),
+            worstTenthAccuracy: row.real("worst_tenth_accuracy"),
+            deviation: row.real("deviation"),
+            fairness: row.real("fairness")
+        )
+    }
+
+    private static func lastCounted(_ job: JobID, _ database: Database) throws -> [AgentID: CountedUpdate] {
+        let rows = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT agent, updates.round AS round, updates.attempt AS attempt
+                FROM updates JOIN commits USING (job, round, attempt) WHERE job = ? ORDER BY round
+                """,
+            arguments: [LedgerValues.signed(job.number)]
+        )
+        var counted: [AgentID: CountedUpdate] = [:]
+        while let row = try rows.next() {
+            counted[try row.agent()] = CountedUpdate(round: try row.round(), attempt: try row.word("attempt"))
+        }
+        return counted
     }
 
     private static func lastCommittedAgents(_ row: Row, _ database: Database) throws -> [AgentID] {

@@ -7,6 +7,7 @@ extension Ledger {
         var migrator = DatabaseMigrator()
         // A migration that was released is never changed; what comes next is a further one.
         migrator.registerMigration("1: jobs, rounds, updates") { try $0.execute(sql: firstSchema) }
+        migrator.registerMigration("2: what updates and evaluations tell further") { try $0.execute(sql: secondSchema) }
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
@@ -16,6 +17,18 @@ extension Ledger {
         }
         try migrator.migrate(queue)
     }
+
+    /// Bytes by kind are whole numbers with spaces between them; a spread is five reals.
+    private static let secondSchema = """
+        ALTER TABLE updates ADD COLUMN initial_loss REAL;
+        ALTER TABLE updates ADD COLUMN bytes_by_kind TEXT NOT NULL DEFAULT '';
+        ALTER TABLE commits ADD COLUMN bytes_by_kind TEXT NOT NULL DEFAULT '';
+        ALTER TABLE evaluations ADD COLUMN client_count INTEGER;
+        ALTER TABLE evaluations ADD COLUMN mean_accuracy REAL;
+        ALTER TABLE evaluations ADD COLUMN worst_tenth_accuracy REAL;
+        ALTER TABLE evaluations ADD COLUMN deviation REAL;
+        ALTER TABLE evaluations ADD COLUMN fairness REAL;
+        """
 
     /// 64-bit unsigned numbers are stored as the signed ones with the same bits, lengths of time as nanoseconds, a mean
     /// that is not a number as NULL.

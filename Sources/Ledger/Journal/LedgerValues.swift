@@ -15,6 +15,8 @@ enum LedgerValues {
         return overflow || carry ? (seconds < 0 ? .min : .max) : sum
     }
 
+    static func text(_ bytes: BytesByKind) -> String { bytes.counts.map { String($0) }.joined(separator: " ") }
+
     static func real(_ number: Double) -> Double? { number.isNaN ? nil : number }
     static func real(_ stored: Double?) -> Double { stored ?? .nan }
 }
@@ -28,6 +30,14 @@ extension Row {
     func word(_ column: String) throws -> UInt32 {
         guard let number = UInt32(exactly: self[column] as Int64) else { throw damage(column) }
         return number
+    }
+
+    func bytesByKind() throws -> BytesByKind {
+        let words = (self["bytes_by_kind"] as String).split(separator: " ").map { UInt64($0) }
+        guard let bytes = BytesByKind(counts: words.compactMap { $0 }), !words.contains(nil) else {
+            throw damage("bytes_by_kind")
+        }
+        return bytes
     }
 
     func digest(_ column: String) throws -> BlobDigest {

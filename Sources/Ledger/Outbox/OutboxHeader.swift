@@ -4,13 +4,14 @@ internal import Rounds
 
 /// The first 8 KiB of an outbox file: the offer of the update whose bytes follow.
 ///
-/// Little-endian words: "TRIBOUT1", check of the rest of the header, job, round, attempt, digest (2), bytes, weight,
-/// steps, trained samples, loss, seconds and attoseconds of the training time, length of the agent's name, length of
-/// the codec; then the two texts. Zeros up to 8 KiB. The check is FNV-1a with 64 bits.
+/// Little-endian words: "TRIBOUT2", check of the rest of the header, job, round, attempt, digest (2), bytes, weight,
+/// steps, trained samples, loss, seconds and attoseconds of the training time, initial loss (not a number: none),
+/// length of the agent's name, length of the codec; then the two texts. Zeros up to 8 KiB. The check is FNV-1a with
+/// 64 bits.
 enum OutboxHeader {
     static let byteCount = 8_192
-    private static let magic: UInt64 = 0x3154_554f_4249_5254
-    private static let wordCount = 16
+    private static let magic: UInt64 = 0x3254_554f_4249_5254
+    private static let wordCount = 17
 
     static func encode(_ offer: UpdateOffer) throws(LedgerError) -> [UInt8] {
         let time = offer.trainingTime.components
@@ -23,7 +24,7 @@ enum OutboxHeader {
             magic, 0, offer.key.job.number, UInt64(offer.key.round.value), UInt64(offer.key.attempt), offer.digest.high,
             offer.digest.low, UInt64(offer.byteCount), offer.weight.bitPattern, offer.steps, offer.trainedSamples,
             offer.loss.bitPattern, UInt64(bitPattern: time.seconds), UInt64(bitPattern: time.attoseconds),
-            UInt64(agent.count), UInt64(codec.count),
+            (offer.initialLoss ?? .nan).bitPattern, UInt64(agent.count), UInt64(codec.count),
         ]
         var bytes = words.flatMap(littleEndian) + agent + codec
         bytes += repeatElement(0, count: byteCount - bytes.count)
@@ -38,11 +39,11 @@ enum OutboxHeader {
             (0..<wordCount).map { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
         }
         let texts = bytes[(wordCount * 8)...]
-        guard words[0] == magic, words[1] == checksum(bytes[16...]), words[14] <= UInt64(AgentID.maximumBytes),
-            words[15] <= UInt64(Limits.textBytes), let total = Int(exactly: words[7]),
+        guard words[0] == magic, words[1] == checksum(bytes[16...]), words[15] <= UInt64(AgentID.maximumBytes),
+            words[16] <= UInt64(Limits.textBytes), let total = Int(exactly: words[7]),
             let round = UInt32(exactly: words[3]), let attempt = UInt32(exactly: words[4]),
-            let agent = AgentID(String(decoding: texts.prefix(Int(words[14])), as: UTF8.self)),
-            let codec = String(validating: texts.dropFirst(Int(words[14])).prefix(Int(words[15])), as: UTF8.self)
+            let agent = AgentID(String(decoding: texts.prefix(Int(words[15])), as: UTF8.self)),
+            let codec = String(validating: texts.dropFirst(Int(words[15])).prefix(Int(words[16])), as: UTF8.self)
         else { return nil }
         let key = UpdateKey(job: JobID(words[2]), round: RoundNumber(round), attempt: attempt, agent: agent)
         let time = Duration(
@@ -58,7 +59,8 @@ enum OutboxHeader {
             steps: words[9],
             trainedSamples: words[10],
             loss: Double(bitPattern: words[11]),
-            trainingTime: time
+            trainingTime: time,
+            initialLoss: Double(bitPattern: words[14]).isNaN ? nil : Double(bitPattern: words[14])
         )
     }
 

@@ -37,7 +37,7 @@ extension AgentCore {
     /// Begins the next task if none is under way: loads its model, then runs it.
     mutating func pump(_ now: Instant, _ actions: inout [AgentAction]) {
         guard let work = tasks.next() else { return }
-        if tasks.heldModel == work.base.digest {
+        if tasks.heldModel == work.base {
             tasks.run()
             switch work {
             case .train(let task): actions.append(.train(task))
@@ -52,16 +52,17 @@ extension AgentCore {
         // Chunks of an earlier request may still be under way: they are dropped.
         guard let download = tasks.download, download.transfer == chunk.transfer else { return }
         guard chunk.offset == download.heldBytes, chunk.data.count > 0,
-            chunk.data.count <= download.model.byteCount - download.heldBytes
+            chunk.data.count <= download.part.byteCount - download.heldBytes
         else {
             actions.append(.disconnect(Goodbye(.protocolViolation, "a chunk that does not follow the last one")))
             return breakOff(now, &actions)
         }
-        actions.append(.storeModel(download.model, offset: chunk.offset, chunk.data))
+        actions.append(.storeModel(download.part, offset: chunk.offset, chunk.data))
         tasks.download?.heldBytes += chunk.data.count
-        if tasks.download?.heldBytes == download.model.byteCount {
+        if tasks.download?.heldBytes == download.part.byteCount {
             tasks.download?.transfer = nil
-            actions.append(.checkModel(download.model, download.layout))
+            let after = download.position > 0 ? tasks.heldModel?.digest : nil
+            actions.append(.checkModel(download.part, download.layout, after: after))
         }
     }
 
@@ -71,19 +72,18 @@ extension AgentCore {
         _ now: Instant,
         _ actions: inout [AgentAction]
     ) {
-        guard let download = tasks.download, download.model.digest == digest else { return }
+        guard let download = tasks.download, download.part.digest == digest else { return }
         if isValid {
-            tasks.modelIsHeld(digest)
+            tasks.partIsHeld()
             return pump(now, &actions)
         }
-        tasks.download?.heldBytes = 0
-        tasks.download?.damages += 1
+        tasks.loadAgain()
         guard download.damages == 0 else {
             let current = tasks.current
             tasks.abandonDownload()
-            if case .train(let task) = current, task.base.digest == digest {
+            if case .train(let task) = current, task.base == download.model {
                 refuse(task.key, .digestMismatch, "the model arrived damaged twice", now, &actions)
-            } else if case .evaluate(let task) = current, task.base.digest == digest {
+            } else if case .evaluate(let task) = current, task.base == download.model {
                 return evaluationFailed(task.job, task.base.round, .digestMismatch, "", now, &actions)
             }
             return pump(now, &actions)

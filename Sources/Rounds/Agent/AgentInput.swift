@@ -88,10 +88,12 @@ public enum AgentAction: Sendable {
     case disconnect(Goodbye?)
     /// Send a message.
     case send(AgentMessage)
-    /// Keep a piece of the model that is being loaded.
-    case storeModel(ModelReference, offset: Int, ByteSlice)
-    /// Check and decode the loaded model; then ``AgentInput/modelChecked(_:isValid:)``.
-    case checkModel(ModelReference, TensorLayout)
+    /// Keep a piece of the model's part that is being loaded.
+    case storeModel(ModelReference.Part, offset: Int, ByteSlice)
+    /// Check and decode the loaded part, then ``AgentInput/modelChecked(_:isValid:)``. It takes the place of the held
+    /// model, or, with `after`, is added to the model whose last part has that digest; a part that finds another model
+    /// held is not valid.
+    case checkModel(ModelReference.Part, TensorLayout, after: BlobDigest?)
     /// Train on the loaded model, code the update, put it into the outbox; then ``AgentInput/trained(_:)``.
     case train(TrainTask)
     /// Evaluate the loaded model; then ``AgentInput/evaluated(_:_:_:)``.

@@ -23,23 +23,29 @@ struct TaskQueue: Sendable {
         }
     }
 
-    /// A model on its way to this agent.
+    /// A model on its way to this agent, part by part.
     struct Download: Sendable {
         let model: ModelReference
         let layout: TensorLayout
+        /// The part under way.
+        var position: Int
         /// The number of the request under way; nil while the agent is offline or the model is being checked.
         var transfer: UInt64?
         var heldBytes = 0
         /// How often all bytes were there and damaged.
         var damages = 0
+
+        var part: ModelReference.Part { model.parts[position] }
+        /// The parts up to the one under way, as a model of their own.
+        var through: ModelReference { ModelReference(part, after: Array(model.parts[..<position])) }
     }
 
     private(set) var waiting: [Work] = []
     private(set) var current: Work?
     /// Whether the current task runs; before that its model is being loaded.
     private(set) var isRunning = false
-    /// The model that is loaded and checked.
-    private(set) var heldModel: BlobDigest?
+    /// The model that is loaded and checked, perhaps an earlier one of the chain that is being loaded.
+    private(set) var heldModel: ModelReference?
     var download: Download?
     private var lastTransfer: UInt64 = 0
 
@@ -108,32 +114,57 @@ struct TaskQueue: Sendable {
 
     /// Begins or continues to load a model; gives the request, or nil when all bytes are here and wait for their check.
     mutating func load(_ model: ModelReference, _ layout: TensorLayout) -> BlobRequest? {
-        if download?.model.digest != model.digest {
-            download = Download(model: model, layout: layout)
-            heldModel = nil
+        if download?.model != model {
+            let position = model.partCount(heldBy: heldModel)
+            if position == 0 { heldModel = nil }
+            // What another chain is being loaded for may be a part of this one.
+            if let under = download, under.position == position, position < model.parts.count,
+                under.part == model.parts[position]
+            {
+                download = Download(
+                    model: model,
+                    layout: layout,
+                    position: position,
+                    transfer: under.transfer,
+                    heldBytes: under.heldBytes,
+                    damages: under.damages
+                )
+            } else {
+                download = Download(model: model, layout: layout, position: position)
+            }
         }
-        guard let heldBytes = download?.heldBytes, download?.transfer == nil, heldBytes < model.byteCount else {
-            return nil
-        }
+        guard let download, download.transfer == nil, download.heldBytes < download.part.byteCount else { return nil }
         lastTransfer += 1
-        download?.transfer = lastTransfer
-        return BlobRequest(transfer: lastTransfer, digest: model.digest, offset: heldBytes)
+        self.download?.transfer = lastTransfer
+        return BlobRequest(transfer: lastTransfer, digest: download.part.digest, offset: download.heldBytes)
     }
 
     mutating func interruptDownload() {
         download?.transfer = nil
     }
 
-    mutating func modelIsHeld(_ digest: BlobDigest) {
-        heldModel = digest
-        download = nil
+    /// The part under way was checked and added to what is held.
+    mutating func partIsHeld() {
+        guard let finished = download else { return }
+        heldModel = finished.through
+        let isWhole = finished.position + 1 == finished.model.parts.count
+        download =
+            isWhole
+            ? nil : Download(model: finished.model, layout: finished.layout, position: finished.position + 1)
+    }
+
+    /// The part under way came damaged: the whole chain is loaded again.
+    mutating func loadAgain() {
+        guard let damaged = download else { return }
+        heldModel = nil
+        download = Download(model: damaged.model, layout: damaged.layout, position: 0, damages: damaged.damages + 1)
     }
 
     /// Gives up the model that is being loaded, and the task that waits for it.
     mutating func abandonDownload() {
-        guard let model = download?.model.digest else { return }
+        guard let model = download?.model else { return }
         download = nil
-        guard !isRunning, current?.base.digest == model else { return }
+        guard !isRunning, current?.base == model else { return }
         current = nil
     }
 }

@@ -8,15 +8,16 @@ extension CoordinatorCore {
         _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
-        guard let job = activeJob, let model = servedModels.first(where: { $0.digest == request.digest }),
-            request.offset >= 0, request.offset <= model.byteCount
+        let parts = servedModels.lazy.flatMap(\.parts)
+        guard let job = activeJob, let part = parts.first(where: { $0.digest == request.digest }),
+            request.offset >= 0, request.offset <= part.byteCount
         else {
             // The model was replaced in the meantime. A new connection begins with the current tasks.
             let text = "the model \(request.digest) is not served any more"
             return drop(connection, Goodbye(.unknownBlob, text, retryAfter: .zero), now, &actions)
         }
         actions.append(
-            .sendModel(connection, transfer: request.transfer, job, model, offset: request.offset)
+            .sendModel(connection, transfer: request.transfer, job, part, offset: request.offset)
         )
     }
 
@@ -105,6 +106,7 @@ extension CoordinatorCore {
         guard model.updateBytes.contains(offer.byteCount) else {
             return (.wrongSize, "an update of \(offer.byteCount) bytes; the model needs \(describe(model.updateBytes))")
         }
+        if let objection = objection(toReports: offer, specification) { return objection }
         guard offer.weight > 0, offer.weight.isFinite, offer.weight <= specification.admission.maximumWeight else {
             return (
                 .invalidWeight,
@@ -215,9 +217,10 @@ extension CoordinatorCore {
             return openWaitingUploads(now, &actions)
         }
         switch check {
-        case .passed(let norm):
+        case .passed(let norm, let bytesByKind):
             // Stays in the table until the journal has it, so that the verdict finds the agent.
-            step(key.job, .verified(AcceptedUpdate(upload.offer, norm: norm)), now, &actions)
+            let update = AcceptedUpdate(upload.offer, norm: norm, bytesByKind: bytesByKind)
+            step(key.job, .verified(update), now, &actions)
         case .refused(let reason, let message):
             uploads.remove(key)
             actions.append(.discardSpool(key))
@@ -227,6 +230,22 @@ extension CoordinatorCore {
             spoolFailed(key, digest, message, now, &actions)
         }
         openWaitingUploads(now, &actions)
+    }
+
+    /// Why what an offer tells of its training cannot be used by the job's rule, which relies on it.
+    private func objection(
+        toReports offer: UpdateOffer,
+        _ specification: JobSpecification
+    ) -> (ReasonCode, String)? {
+        if specification.training.settings["report_initial_loss"] == 1 {
+            guard let loss = offer.initialLoss, loss >= 0, loss.isFinite else {
+                return (.invalidReport, "the job needs the loss at the round's model, 0 or more and finite")
+            }
+        }
+        if specification.strategy.rule == "fednova", offer.steps == 0 {
+            return (.invalidReport, "the job needs the number of local steps, 1 or more")
+        }
+        return nil
     }
 
     func connection(of agent: AgentID) -> ConnectionID? { agents[agent]?.connection }

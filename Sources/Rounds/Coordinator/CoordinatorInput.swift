@@ -39,7 +39,7 @@ public enum CoordinatorAction: Sendable {
     /// Send a message.
     case send(ConnectionID, CoordinatorMessage)
     /// Send a model's bytes from an offset on, in chunks with this transfer number. Replaces a transfer under way.
-    case sendModel(ConnectionID, transfer: UInt64, JobID, ModelReference, offset: Int)
+    case sendModel(ConnectionID, transfer: UInt64, JobID, ModelReference.Part, offset: Int)
     /// Send a last message, then close.
     case close(ConnectionID, Goodbye)
     /// Open the spool of an offered update, keeping what it holds; then
@@ -107,8 +107,8 @@ public struct CheckRules: Sendable, Equatable {
 
 /// What the check of an update found.
 public enum UpdateCheck: Sendable, Equatable {
-    /// It is what it should be; its Euclidean norm.
-    case passed(norm: Double)
+    /// It is what it should be; its Euclidean norm, and where its bytes go.
+    case passed(norm: Double, BytesByKind = BytesByKind())
     /// It does not count.
     case refused(ReasonCode, String)
     /// It could not be read from the spool.

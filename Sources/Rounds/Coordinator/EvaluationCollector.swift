@@ -31,8 +31,6 @@ struct EvaluationCollector: Sendable {
 
     /// The sum of the reports, taken in the order of the agents so that its last bit does not depend on who was first.
     var summary: EvaluationSummary {
-        var total = EvaluationSummary()
-        for (_, report) in reports.sorted(by: { $0.key < $1.key }) { total.add(report) }
-        return total
+        EvaluationSummary(of: reports.sorted { $0.key < $1.key }.map(\.value))
     }
 }

@@ -20,6 +20,10 @@ public struct AcceptedUpdate: Sendable, Hashable {
     public var trainingTime: Duration
     /// The update's Euclidean norm.
     public var norm: Double
+    /// The mean loss at the round's model, in nats; nil where the job does not ask for it.
+    public var initialLoss: Double?
+    /// Where the coded bytes go.
+    public var bytesByKind: BytesByKind
 
     /// Creates a description of an update.
     public init(
@@ -31,7 +35,9 @@ public struct AcceptedUpdate: Sendable, Hashable {
         trainedSamples: UInt64,
         loss: Double,
         trainingTime: Duration,
-        norm: Double
+        norm: Double,
+        initialLoss: Double? = nil,
+        bytesByKind: BytesByKind = BytesByKind()
     ) {
         self.key = key
         self.digest = digest
@@ -42,10 +48,12 @@ public struct AcceptedUpdate: Sendable, Hashable {
         self.loss = loss
         self.trainingTime = trainingTime
         self.norm = norm
+        self.initialLoss = initialLoss
+        self.bytesByKind = bytesByKind
     }
 
     /// Takes over what the agent offered, with the norm that was measured.
-    public init(_ offer: UpdateOffer, norm: Double) {
+    public init(_ offer: UpdateOffer, norm: Double, bytesByKind: BytesByKind = BytesByKind()) {
         self.init(
             key: offer.key,
             digest: offer.digest,
@@ -55,7 +63,9 @@ public struct AcceptedUpdate: Sendable, Hashable {
             trainedSamples: offer.trainedSamples,
             loss: offer.loss,
             trainingTime: offer.trainingTime,
-            norm: norm
+            norm: norm,
+            initialLoss: offer.initialLoss,
+            bytesByKind: bytesByKind
         )
     }
 }

@@ -94,17 +94,25 @@ public struct PreparedModel: Sendable, Equatable {
     public var modelDigest: BlobDigest
     /// The bytes that a coded update of this model can have.
     public var updateBytes: ClosedRange<Int>
+    /// The factor on the agents' learning rate when they train on this model.
+    public var learningRateFactor: Double
+    /// Whether agents keep a memory between rounds, so that tasks tell which of their updates counted.
+    public var agentsRemember: Bool
 
     /// Creates a description of a model.
     public init(
         reference: ModelReference,
         layout: TensorLayout,
         modelDigest: BlobDigest,
-        updateBytes: ClosedRange<Int>
+        updateBytes: ClosedRange<Int>,
+        learningRateFactor: Double = 1,
+        agentsRemember: Bool = false
     ) {
         self.reference = reference
         self.layout = layout
         self.modelDigest = modelDigest
         self.updateBytes = updateBytes
+        self.learningRateFactor = learningRateFactor
+        self.agentsRemember = agentsRemember
     }
 }

@@ -203,6 +203,10 @@ extension JobMachine {
         adopt(prepared)
         lastCommittedAgents = Set(round.accepted.map(\.key.agent))
         lastCommittedAttempt = round.attempt
+        if prepared.agentsRemember {
+            let counted = CountedUpdate(round: round.number, attempt: round.attempt)
+            for agent in lastCommittedAgents { lastCounted[agent] = counted }
+        }
         abandonedAttempts = 0
         status.round = round.number
         status.elapsed += committed.elapsed

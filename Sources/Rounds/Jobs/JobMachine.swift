@@ -51,6 +51,8 @@ public struct JobMachine: Sendable {
     var lastCommittedAgents: Set<AgentID> = []
     /// The attempt that the last committed round took.
     var lastCommittedAttempt: UInt32 = 0
+    /// Each agent's last update that counted, in a job whose agents keep a memory.
+    var lastCounted: [AgentID: CountedUpdate] = [:]
     /// Why an agent last failed, for the message of a job that has to give up.
     var lastTrouble = ""
     private var hasBegunRounds = false
@@ -80,11 +82,13 @@ public struct JobMachine: Sendable {
             status.modelDigest = round.modelDigest
             status.acceptedUpdates += UInt64(round.updateCount)
             status.bytesUp += round.bytesUp
+            status.bytesUpByKind.add(round.bytesUpByKind)
             status.trainedSamples += round.trainedSamples
             status.elapsed += round.elapsed
             status.trainingTime += round.trainingTime
         }
         for update in recovered.open?.accepted ?? [] { count(update, sign: 1) }
+        lastCounted = recovered.lastCounted
         if let evaluation = recovered.evaluation {
             status.evaluatedRound = evaluation.round
             status.evaluation = evaluation.summary
@@ -340,15 +344,18 @@ public struct JobMachine: Sendable {
     private func assign(_ agent: AgentID, _ round: RoundMachine, _ now: Instant, _ actions: inout [JobAction]) {
         guard let model else { preconditionFailure("a round begins only with a model") }
         let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
+        var training = specification.training
+        training.learningRate *= model.learningRateFactor
         let task = TrainTask(
             key: key,
             base: model.reference,
             model: specification.model,
             layout: model.layout,
-            training: specification.training,
+            training: training,
             seed: seed(of: key),
             codec: specification.codec.uplink,
-            deadline: max(now.duration(to: round.deadline), .zero)
+            deadline: max(now.duration(to: round.deadline), .zero),
+            counted: lastCounted[agent]
         )
         actions.append(.assign(agent, task))
     }
@@ -490,6 +497,7 @@ public struct JobMachine: Sendable {
         if sign > 0 {
             status.acceptedUpdates += 1
             status.bytesUp += UInt64(update.byteCount)
+            status.bytesUpByKind.add(update.bytesByKind)
             status.trainedSamples &+= update.trainedSamples
         } else {
             status.acceptedUpdates -= 1

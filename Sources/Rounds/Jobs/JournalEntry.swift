@@ -32,6 +32,8 @@ public struct CommittedRound: Sendable, Hashable {
     public var weight: Double
     /// The bytes of the updates.
     public var bytesUp: UInt64
+    /// The same by kind of tensor.
+    public var bytesUpByKind: BytesByKind
     /// Samples that went through training.
     public var trainedSamples: UInt64
     /// The mean training loss, weighted as the updates are.
@@ -51,7 +53,8 @@ public struct CommittedRound: Sendable, Hashable {
         trainedSamples: UInt64,
         loss: Double,
         trainingTime: Duration,
-        elapsed: Duration
+        elapsed: Duration,
+        bytesUpByKind: BytesByKind = BytesByKind()
     ) {
         self.round = round
         self.modelDigest = modelDigest
@@ -62,6 +65,7 @@ public struct CommittedRound: Sendable, Hashable {
         self.loss = loss
         self.trainingTime = trainingTime
         self.elapsed = elapsed
+        self.bytesUpByKind = bytesUpByKind
     }
 
     /// Sums up the updates of a round.
@@ -72,6 +76,8 @@ public struct CommittedRound: Sendable, Hashable {
         elapsed: Duration
     ) {
         let weight = updates.reduce(0) { $0 + $1.weight }
+        var kinds = BytesByKind()
+        for update in updates { kinds.add(update.bytesByKind) }
         self.init(
             round: round,
             modelDigest: modelDigest,
@@ -81,7 +87,8 @@ public struct CommittedRound: Sendable, Hashable {
             trainedSamples: updates.reduce(0) { $0 &+ $1.trainedSamples },
             loss: weight > 0 ? updates.reduce(0) { $0 + $1.weight * $1.loss } / weight : 0,
             trainingTime: updates.map(\.trainingTime).max() ?? .zero,
-            elapsed: elapsed
+            elapsed: elapsed,
+            bytesUpByKind: kinds
         )
     }
 }
@@ -137,6 +144,8 @@ public struct RecoveredJob: Sendable, Equatable {
     public var abandonedAttempts: UInt32
     /// Updates refused in all.
     public var refusedUpdates: UInt64
+    /// Each agent's last update in a committed round.
+    public var lastCounted: [AgentID: CountedUpdate]
     /// The last evaluation.
     public var evaluation: (round: RoundNumber, summary: EvaluationSummary)?
 
@@ -151,6 +160,7 @@ public struct RecoveredJob: Sendable, Equatable {
         lastCommittedAttempt = 0
         abandonedAttempts = 0
         refusedUpdates = 0
+        lastCounted = [:]
     }
 
     /// Whether both tell the same.
@@ -160,6 +170,7 @@ public struct RecoveredJob: Sendable, Equatable {
             && left.lastCommittedAgents == right.lastCommittedAgents
             && left.lastCommittedAttempt == right.lastCommittedAttempt && left.open == right.open
             && left.abandonedAttempts == right.abandonedAttempts && left.refusedUpdates == right.refusedUpdates
+            && left.lastCounted == right.lastCounted
             && left.evaluation?.round == right.evaluation?.round
             && left.evaluation?.summary == right.evaluation?.summary
     }
@@ -191,6 +202,9 @@ public struct RecoveredJob: Sendable, Equatable {
             committed.append(round)
             lastCommittedAgents = open?.accepted.map(\.key.agent).sorted() ?? []
             lastCommittedAttempt = open?.attempt ?? 0
+            for agent in lastCommittedAgents {
+                lastCounted[agent] = CountedUpdate(round: round.round, attempt: lastCommittedAttempt)
+            }
             open = nil
             abandonedAttempts = 0
         case .evaluated(_, let round, let summary):

@@ -84,6 +84,8 @@ public struct JobStatus: Sendable, Equatable {
     public var refusedUpdates: UInt64
     /// Bytes of updates received so far.
     public var bytesUp: UInt64
+    /// The same by kind of tensor, where it was counted.
+    public var bytesUpByKind: BytesByKind
     /// Bytes of models sent so far.
     public var bytesDown: UInt64
     /// Samples that went through training so far.
@@ -110,6 +112,7 @@ public struct JobStatus: Sendable, Equatable {
         acceptedUpdates = 0
         refusedUpdates = 0
         bytesUp = 0
+        bytesUpByKind = BytesByKind()
         bytesDown = 0
         trainedSamples = 0
         elapsed = .zero

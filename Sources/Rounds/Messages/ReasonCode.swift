@@ -50,6 +50,8 @@ public enum ReasonCode: UInt32, Sendable, Hashable, CaseIterable {
     case roundFull = 29
     /// A second update under a key that already has one.
     case conflictingOffer = 30
+    /// What the offer tells of its training is missing or out of range, and the job's rule needs it.
+    case invalidReport = 31
 
     // Tasks and jobs.
 

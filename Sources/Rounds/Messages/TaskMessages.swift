@@ -3,22 +3,75 @@
 public import ModelState
 
 /// Says which model a task starts from and where to get it.
+///
+/// A model travels whole, or as a chain: an anchor, then coded changes to be added in their order. Whoever holds the
+/// model of an earlier part loads the parts after it only.
 public struct ModelReference: Sendable, Hashable {
-    /// The round that made the model; 0 for the initial one.
-    public var round: RoundNumber
-    /// The digest of the coded model.
-    public var digest: BlobDigest
-    /// The bytes of the coded model.
-    public var byteCount: Int
-    /// The codec of those bytes.
-    public var codec: String
+    /// One coded blob of a chain.
+    public struct Part: Sendable, Hashable {
+        /// The round that made it, which is also its coding's seed.
+        public var round: RoundNumber
+        /// The digest of the coded bytes.
+        public var digest: BlobDigest
+        /// The coded bytes.
+        public var byteCount: Int
+        /// The codec of those bytes.
+        public var codec: String
+
+        /// Creates a part.
+        public init(round: RoundNumber, digest: BlobDigest, byteCount: Int, codec: String) {
+            self.round = round
+            self.digest = digest
+            self.byteCount = byteCount
+            self.codec = codec
+        }
+    }
+
+    /// The parts before the last, the anchor first; empty where the model travels whole.
+    public var earlier: [Part]
+    /// The last part: the whole model, or the newest change.
+    public var last: Part
 
     /// Creates a reference.
+    public init(_ last: Part, after earlier: [Part] = []) {
+        self.last = last
+        self.earlier = earlier
+    }
+
+    /// Creates a reference to a model that travels whole.
     public init(round: RoundNumber, digest: BlobDigest, byteCount: Int, codec: String) {
+        self.init(Part(round: round, digest: digest, byteCount: byteCount, codec: codec))
+    }
+
+    /// The round that made the model; 0 for the initial one.
+    public var round: RoundNumber { last.round }
+    /// The digest of the last part, by which updates name the model that they started from.
+    public var digest: BlobDigest { last.digest }
+    /// All parts in the order in which they are added.
+    public var parts: [Part] { earlier + [last] }
+    /// The bytes of all parts.
+    public var byteCount: Int { earlier.reduce(last.byteCount) { $0 + $1.byteCount } }
+    /// The codec of the last part.
+    public var codec: String { last.codec }
+
+    /// The number of first parts that whoever holds `held` need not load.
+    public func partCount(heldBy held: ModelReference?) -> Int {
+        guard let held, held.parts.count <= parts.count, parts.starts(with: held.parts) else { return 0 }
+        return held.parts.count
+    }
+}
+
+/// Names the update of an agent that counted last in a job.
+public struct CountedUpdate: Sendable, Hashable {
+    /// Its round.
+    public var round: RoundNumber
+    /// Its attempt.
+    public var attempt: UInt32
+
+    /// Creates a name.
+    public init(round: RoundNumber, attempt: UInt32) {
         self.round = round
-        self.digest = digest
-        self.byteCount = byteCount
-        self.codec = codec
+        self.attempt = attempt
     }
 }
 
@@ -40,6 +93,9 @@ public struct TrainTask: Sendable, Equatable {
     public var codec: String
     /// What is left of the round's time.
     public var deadline: Duration
+    /// The agent's last update that counted in this job, nil for none: what the agent remembers of the job follows the
+    /// updates that counted. Told only in jobs whose agents keep a memory.
+    public var counted: CountedUpdate?
 
     /// Creates a task.
     public init(
@@ -50,7 +106,8 @@ public struct TrainTask: Sendable, Equatable {
         training: TrainingSpecification,
         seed: UInt64,
         codec: String,
-        deadline: Duration
+        deadline: Duration,
+        counted: CountedUpdate? = nil
     ) {
         self.key = key
         self.base = base
@@ -60,6 +117,7 @@ public struct TrainTask: Sendable, Equatable {
         self.seed = seed
         self.codec = codec
         self.deadline = deadline
+        self.counted = counted
     }
 }
 
@@ -156,12 +214,27 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
     public var correctCount: UInt64
     /// The sum of the samples' losses, in nats.
     public var lossSum: Double
+    /// How the clients' own accuracies differ; nil for one client's summary.
+    public var spread: ClientSpread?
 
     /// Creates a summary; without arguments that of no samples.
-    public init(sampleCount: UInt64 = 0, correctCount: UInt64 = 0, lossSum: Double = 0) {
+    public init(
+        sampleCount: UInt64 = 0,
+        correctCount: UInt64 = 0,
+        lossSum: Double = 0,
+        spread: ClientSpread? = nil
+    ) {
         self.sampleCount = sampleCount
         self.correctCount = correctCount
         self.lossSum = lossSum
+        self.spread = spread
+    }
+
+    /// Sums up the clients' summaries, in the order given, with their spread.
+    public init(of clients: [EvaluationSummary]) {
+        self.init()
+        for client in clients { add(client) }
+        spread = ClientSpread(accuracies: clients.filter { $0.sampleCount > 0 }.map(\.accuracy))
     }
 
     /// The share of samples whose class was predicted, 0 for no samples.
@@ -170,7 +243,7 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
     /// The mean loss, 0 for no samples.
     public var loss: Double { sampleCount == 0 ? 0 : lossSum / Double(sampleCount) }
 
-    /// Adds the counts of another part.
+    /// Adds the counts of another part; the spread stays.
     public mutating func add(_ part: EvaluationSummary) {
         sampleCount += part.sampleCount
         correctCount += part.correctCount

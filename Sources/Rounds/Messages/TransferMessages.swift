@@ -57,6 +57,9 @@ public struct UpdateOffer: Sendable, Equatable {
     /// The coded model that training started from; nil where the agent does not know. A coordinator that lost power
     /// may run a round again from another model, under the same key.
     public var base: BlobDigest?
+    /// The mean loss over the agent's samples at the model that training started from, in nats; nil where the job does
+    /// not ask for it.
+    public var initialLoss: Double?
 
     /// Creates the message.
     public init(
@@ -69,7 +72,8 @@ public struct UpdateOffer: Sendable, Equatable {
         trainedSamples: UInt64 = 0,
         loss: Double = 0,
         trainingTime: Duration = .zero,
-        base: BlobDigest? = nil
+        base: BlobDigest? = nil,
+        initialLoss: Double? = nil
     ) {
         self.key = key
         self.digest = digest
@@ -81,6 +85,7 @@ public struct UpdateOffer: Sendable, Equatable {
         self.loss = loss
         self.trainingTime = trainingTime
         self.base = base
+        self.initialLoss = initialLoss
     }
 }
 

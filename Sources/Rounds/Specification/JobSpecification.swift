@@ -5,60 +5,6 @@
 /// The same specification and seed give the same final model, bit for bit, in the fast simulation, in the protocol
 /// simulation and over TCP, as long as the same agents take part.
 public struct JobSpecification: Hashable, Sendable, Codable {
-    /// How updates are combined.
-    public struct Strategy: Hashable, Sendable, Codable {
-        /// The aggregation rule's name.
-        public var rule: String
-        /// The factor on the aggregate before it is added to the model.
-        public var serverLearningRate: Double
-        /// Further numbers that the rule understands, by name.
-        public var settings: [String: Double]
-
-        /// Creates a strategy.
-        public init(rule: String = "fedavg", serverLearningRate: Double = 1, settings: [String: Double] = [:]) {
-            self.rule = rule
-            self.serverLearningRate = serverLearningRate
-            self.settings = settings
-        }
-
-        private enum CodingKeys: String, CodingKey {
-            case rule
-            case serverLearningRate = "server_learning_rate"
-            case settings
-        }
-
-        /// Reads the `strategy:` part of a job file.
-        public init(from decoder: any Decoder) throws {
-            let file = try StrictContainer(decoder, known: ["rule", "server_learning_rate", "settings"])
-            rule = try file.value("rule", default: "fedavg")
-            serverLearningRate = try file.value("server_learning_rate", default: 1)
-            settings = try file.value("settings", default: [:])
-            let isPositive = serverLearningRate > 0 && serverLearningRate.isFinite
-            try file.check(isPositive, "server_learning_rate", "a positive number")
-        }
-    }
-
-    /// How vectors are coded on the way up and down.
-    public struct Coding: Hashable, Sendable, Codable {
-        /// The codec of updates.
-        public var uplink: String
-        /// The codec of models.
-        public var downlink: String
-
-        /// Creates a choice of codecs.
-        public init(uplink: String = "fp32", downlink: String = "fp32") {
-            self.uplink = uplink
-            self.downlink = downlink
-        }
-
-        /// Reads the `codec:` part of a job file.
-        public init(from decoder: any Decoder) throws {
-            let file = try StrictContainer(decoder, known: ["uplink", "downlink"])
-            uplink = try file.value("uplink", default: "fp32")
-            downlink = try file.value("downlink", default: "fp32")
-        }
-    }
-
     /// What one update must satisfy to be accepted.
     public struct Admission: Hashable, Sendable, Codable {
         /// The largest Euclidean norm of an update; 0 for no bound.
@@ -169,6 +115,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         model = try file.value("model", default: ModelSpecification())
         training = try file.value("training", default: TrainingSpecification())
         strategy = try file.value("strategy", default: Strategy())
+        try strategy.complete(&training)
         round = try file.value("round", default: RoundPolicy())
         codec = try file.value("codec", default: Coding())
         admission = try file.value("admission", default: Admission())

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Digest
 import ModelState
+import RoundWork
 import Rounds
 
 /// I3: a committed model is what the previous model and the included updates give, bit for bit.
@@ -9,42 +11,56 @@ import Rounds
 ///
 ///     model'[k] = model[k] + eta * sum_i (w_i / sum_j w_j) * delta_i[k]
 ///
-/// in double precision, in the order of the keys.
+/// in double precision, in the order of the keys. Jobs whose coding or optimizer has a memory have no such formula;
+/// they are compared with their undisturbed run.
 enum ModelChecker {
     /// Gives the digests of all committed models.
     @discardableResult
     static func check(
         _ journal: JournalReading,
         _ history: History,
-        _ recipe: LearningRecipe,
         report: (String) -> Void
     ) -> [JobID: BlobDigest] {
         var models: [JobID: ParameterVector] = [:]
+        var digests: [JobID: BlobDigest] = [:]
         for commit in journal.commits {
             let job = commit.attempt.job
-            guard let specification = journal.specifications[job],
-                let base = models[job] ?? (try? recipe.makeModel(specification).model)
-            else { continue }
-            let name = "round \(commit.record.round) of \(job)"
-            var deltas: [(weight: Double, delta: [Float])] = []
-            for update in commit.updates {
-                guard let production = history.productions[update.key]?[update.digest] else {
-                    report("I3: \(name) has an update of \(update.key.agent) that no agent made")
-                    continue
-                }
-                if let from = production.offer.base, from != ContentDigest.of(base) {
-                    report("I3: the update of \(update.key.agent) in \(name) was trained from another model")
-                }
-                deltas.append((production.offer.weight, production.delta.elements))
+            guard let specification = journal.specifications[job], let recipe = try? JobRecipe(specification) else {
+                continue
             }
-            let model = combine(base, deltas, specification.strategy.serverLearningRate)
-            if ContentDigest.of(model) != commit.record.modelDigest {
-                report("I3: the model of \(name) is not what its updates give")
+            digests[job] = commit.record.modelDigest
+            guard !recipe.keepsRoundState, specification.codec == JobSpecification.Coding() else { continue }
+            let model = next(after: models[job] ?? recipe.initialVector(), commit, specification, history, report)
+            if BlobDigest(hashing: model) != commit.record.modelDigest {
+                report("I3: the model of round \(commit.record.round) of \(job) is not what its updates give")
             }
-            if !model.isFinite { report("I3: the model of \(name) is not finite") }
+            if !model.isFinite { report("I3: the model of round \(commit.record.round) of \(job) is not finite") }
             models[job] = model
+            digests[job] = BlobDigest(hashing: model)
         }
-        return models.mapValues { ContentDigest.of($0) }
+        return digests
+    }
+
+    private static func next(
+        after base: ParameterVector,
+        _ commit: JournalReading.Commit,
+        _ specification: JobSpecification,
+        _ history: History,
+        _ report: (String) -> Void
+    ) -> ParameterVector {
+        let name = "round \(commit.record.round) of \(commit.attempt.job)"
+        var deltas: [(weight: Double, delta: [Float])] = []
+        for update in commit.updates {
+            guard let production = history.productions[update.key]?[update.digest] else {
+                report("I3: \(name) has an update of \(update.key.agent) that no agent made")
+                continue
+            }
+            if let from = production.offer.base, from != BlobDigest(hashing: base) {
+                report("I3: the update of \(update.key.agent) in \(name) was trained from another model")
+            }
+            deltas.append((production.offer.weight, production.delta.elements))
+        }
+        return combine(base, deltas, specification.strategy.serverLearningRate)
     }
 
     private static func combine(

@@ -10,6 +10,8 @@ public struct ClientData: Sendable {
     let partition: Partition
     /// The samples that models are evaluated on.
     let test: SampleTable?
+    /// Which client evaluates on which: dealt as the training samples are, so that a client is tested on what it knows.
+    private let testPartition: Partition?
 
     /// Loads and deals.
     ///
@@ -32,13 +34,21 @@ public struct ClientData: Sendable {
             seed: specification.seed,
             naturalClients: train.clients
         )
+        testPartition = try test.map { [train] in
+            try specification.split.testPartition(
+                labels: $0.labels,
+                trainLabels: train.labels,
+                clientCount: scenario.clients,
+                seed: specification.seed,
+                naturalClients: $0.clients
+            )
+        }
     }
 
-    /// The samples that a client evaluates on: its share of the test part, every n-th sample.
+    /// The samples that a client evaluates on: its share of the test part.
     func testSamples(of client: Int, among clients: Int) -> Samples? {
-        guard let test else { return nil }
-        let positions = stride(from: client, to: test.count, by: clients).map { UInt32($0) }
-        return Samples(test, indices: positions[...])
+        guard let test, let testPartition else { return nil }
+        return Samples(test, indices: testPartition[client])
     }
 
     /// The samples of a client, from 0.

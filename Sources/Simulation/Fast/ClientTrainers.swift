@@ -23,17 +23,23 @@ final class ClientTrainers {
         trainers = (0..<count).map { _ in LocalTrainer(model: architecture) }
     }
 
+    /// What training needs beside its task.
+    struct Inputs {
+        var samples: Samples
+        var memory: ClientMemory
+    }
+
     /// Trains every task; the results are in the order of the tasks.
     func train(
         _ tasks: [TrainTask],
-        from model: ParameterVector,
-        codec: any UpdateCodec,
-        samples: @escaping @Sendable (TrainTask) -> Samples
+        from base: ParameterVector,
+        recipe: JobRecipe,
+        inputs: @escaping @Sendable (TrainTask) -> Inputs
     ) -> [Result<ClientUpdate, ClientFailure>] {
         parallel(tasks.count) { trainer, index in
             let task = tasks[index]
             do {
-                return .success(try Self.train(task, from: model, codec: codec, samples: samples(task), trainer))
+                return .success(try Self.train(task, from: base, recipe: recipe, inputs(task), trainer))
             } catch let error as LearningError {
                 let reason = error.reason
                 return .failure(ClientFailure(reason: reason, message: error.message))
@@ -45,45 +51,49 @@ final class ClientTrainers {
 
     private static func train(
         _ task: TrainTask,
-        from model: ParameterVector,
-        codec: any UpdateCodec,
-        samples: Samples,
+        from base: ParameterVector,
+        recipe: JobRecipe,
+        _ inputs: Inputs,
         _ trainer: LocalTrainer
     ) throws -> ClientUpdate {
-        let clock = ContinuousClock()
-        let begin = clock.now
-        var trainedSamples = 0
-        let (delta, outcome) = try trainer.train(
-            parameters: model,
-            samples: samples,
-            specification: task.training,
-            seed: Seed(task.seed)
-        ) { progress in
-            trainedSamples = progress.samplesSeen
-            return true
-        }
-        let trainingTime = clock.now - begin
+        let work = ClientWork(task, recipe: recipe)
+        var memory = inputs.memory
+        work.settle(&memory)
+        var delta = ParameterVector(zeros: base.count)
+        let result = try work.train(
+            base: base,
+            samples: inputs.samples,
+            trainer: trainer,
+            memory: memory,
+            into: &delta,
+            onStep: { _ in true }
+        )
         var content = ClientUpdate.Content.elements(delta)
         var byteCount = delta.byteCount
-        if codec.specification != "fp32" {
-            var bytes: [UInt8] = []
-            let seed = Seed(task.seed).deriving("code")
-            try delta.withElements { try codec.encode($0, layout: task.layout, seed: seed, into: &bytes) }
+        var kinds = recipe.denseBytesByKind
+        if task.codec != "fp32" || work.remembers {
+            let bytes = try work.code(delta, state: result.state, memory: &memory)
             byteCount = bytes.count
-            content = .coded(bytes, seed: seed)
+            if task.codec != "fp32" {
+                let seed = Seed(task.seed).deriving("code")
+                kinds = try recipe.bytesByKind(bytes, seed: seed)
+                content = .coded(bytes, seed: seed)
+            }
         }
         let accepted = AcceptedUpdate(
             key: task.key,
             digest: BlobDigest(high: 0, low: 0),
             byteCount: byteCount,
-            weight: Double(max(outcome.sampleCount, 1)),
-            steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples),
-            loss: outcome.meanLoss ?? 0,
-            trainingTime: trainingTime,
-            norm: 0
+            weight: Double(max(result.outcome.sampleCount, 1)),
+            steps: UInt64(result.outcome.steps),
+            trainedSamples: UInt64(result.trainedSamples),
+            loss: result.outcome.meanLoss ?? 0,
+            trainingTime: result.trainingTime,
+            norm: 0,
+            initialLoss: result.outcome.initialLoss,
+            bytesByKind: kinds
         )
-        return ClientUpdate(accepted: accepted, content: content)
+        return ClientUpdate(accepted: accepted, content: content, memory: work.remembers ? memory : nil)
     }
 
     /// Evaluates a model on all samples.
@@ -98,17 +108,24 @@ final class ClientTrainers {
             }
         }
         var total = EvaluationSummary()
-        for part in parts {
-            let outcome = try part.get()
-            total.add(
-                EvaluationSummary(
-                    sampleCount: UInt64(outcome.sampleCount),
-                    correctCount: UInt64(outcome.correctCount),
-                    lossSum: outcome.lossSum
-                )
-            )
-        }
+        for part in parts { total.add(EvaluationSummary(try part.get())) }
         return total
+    }
+
+    /// Evaluates what each client holds on its own samples.
+    func evaluate(
+        _ base: ParameterVector,
+        clients: Int,
+        _ inputs: @escaping @Sendable (Int) -> Inputs
+    ) throws -> EvaluationSummary {
+        let parts: [Result<EvaluationOutcome, any Error>] = parallel(clients) { trainer, client in
+            Result {
+                let inputs = inputs(client)
+                let parameters = try trainer.evaluationParameters(base: base, memory: inputs.memory)
+                return try trainer.evaluate(parameters: parameters, samples: inputs.samples)
+            }
+        }
+        return EvaluationSummary(of: try parts.map { EvaluationSummary(try $0.get()) })
     }
 
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.

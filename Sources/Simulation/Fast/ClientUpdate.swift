@@ -3,6 +3,7 @@
 import Aggregation
 import ModelState
 import Randomness
+import RoundWork
 import Rounds
 import UpdateCoding
 
@@ -10,11 +11,13 @@ import UpdateCoding
 struct ClientUpdate: Sendable {
     enum Content: Sendable {
         case elements(ParameterVector)
-        case coded([UInt8], seed: Seed)
+        case coded(ByteSlice, seed: Seed)
     }
 
     let accepted: AcceptedUpdate
     let content: Content
+    /// What the client remembers if the update counts; nil where clients remember nothing.
+    let memory: ClientMemory?
 }
 
 /// Why a virtual client has no update.
@@ -28,10 +31,13 @@ struct InHandUpdates: UpdateSet {
     let layout: TensorLayout
     let updates: [ClientUpdate]
     let codec: any UpdateCodec
+    let training: TrainingSpecification
 
     var count: Int { updates.count }
 
     func weight(at index: Int) -> Double { updates[index].accepted.weight }
+
+    func metadata(at index: Int) -> UpdateMetadata { UpdateMetadata(updates[index].accepted, training) }
 
     func makeDecoder(at index: Int) throws -> any UpdateDecoder {
         switch updates[index].content {
@@ -43,7 +49,8 @@ struct InHandUpdates: UpdateSet {
                 seed: Seed(0)
             )
         case .coded(let bytes, let seed):
-            return try codec.makeDecoder(MemoryByteSource(bytes), layout: layout, seed: seed)
+            let source = MemoryByteSource(bytes.bytes, owner: bytes.owner)
+            return try codec.makeDecoder(source, layout: layout, seed: seed)
         }
     }
 }

@@ -20,7 +20,11 @@ public final class FastSimulation {
     private let observer: (JobEvent) -> Void
 
     private var machine: JobMachine
-    private var model: ParameterVector
+    private var model: JobModel
+    /// What each client remembers, once it took part, in jobs whose clients remember anything.
+    private var memories: [Int: ClientMemory] = [:]
+    /// The newest model that each client loaded, in jobs with anchors: what it need not load again.
+    private var held: [Int: ModelReference] = [:]
     private var spare = SpareVector(nil)
     private var rounds: [SimulationResult.Round] = []
     private var assigned: [TrainTask] = []
@@ -47,7 +51,7 @@ public final class FastSimulation {
         clientNumbers = Dictionary(uniqueKeysWithValues: agents.enumerated().map { ($1, $0) })
         machine = JobMachine(job: JobID(1), specification: scenario.job)
         machine.setAvailable(agents)
-        model = ParameterVector(zeros: 0)
+        model = try JobModel.initial(recipe: recipe)
         begin = clock.now
     }
 
@@ -69,7 +73,7 @@ public final class FastSimulation {
         return SimulationResult(
             status: machine.status,
             rounds: rounds,
-            model: model,
+            model: recipe.model(of: model.vector),
             layout: recipe.architecture.layout,
             elapsed: clock.now - begin,
             trainingElapsed: trainingElapsed,
@@ -82,18 +86,16 @@ public final class FastSimulation {
         case .record(_, let record):
             return machine.handle(.recorded(record), at: now)
         case .prepareModel:
-            model = recipe.architecture.initialParameters(seed: JobRecipe.initialSeed(scenario.job))
-            return machine.handle(.modelReady(prepared(round: .initial)), at: now)
+            return machine.handle(.modelReady(model.prepared), at: now)
         case .assign(_, let task):
             assigned.append(task)
         case .fold(let round, let updates):
-            try fold(updates)
-            return machine.handle(.folded(prepared(round: round)), at: now)
+            try fold(round, updates)
+            return machine.handle(.folded(model.prepared), at: now)
         case .committed(let committed):
             rounds.append(SimulationResult.Round(committed: committed, evaluation: nil))
-            machine.countSentBytes(committed.updateCount * model.byteCount)
         case .evaluate(let round):
-            let summary = try trainers.evaluate(model, data.test)
+            let summary = try evaluate()
             rounds[rounds.count - 1].evaluation = summary
             return machine.handle(.evaluated(round, summary), at: now)
         case .notify(let event):
@@ -110,12 +112,14 @@ public final class FastSimulation {
     private func trainAssigned() throws -> [JobAction] {
         let tasks = assigned
         assigned = []
+        for task in tasks { countLoad(of: task) }
         let start = clock.now
-        let results = trainers.train(tasks, from: model, codec: recipe.uplink) { [data, clientNumbers] task in
+        let base = try model.heldByAgents(recipe)
+        let results = trainers.train(tasks, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
             guard let client = clientNumbers[task.key.agent] else {
                 preconditionFailure("only clients of the scenario are asked")
             }
-            return data.samples(of: client)
+            return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
         }
         trainingElapsed += clock.now - start
         updateCount += results.count
@@ -124,6 +128,7 @@ public final class FastSimulation {
             switch result {
             case .success(let update):
                 trained[task.key] = update
+                if let memory = update.memory, let client = clientNumbers[task.key.agent] { memories[client] = memory }
                 actions += machine.handle(.verified(update.accepted), at: now)
             case .failure(let failure):
                 actions += machine.handle(.failed(task.key, failure.reason, failure.message), at: now)
@@ -132,25 +137,45 @@ public final class FastSimulation {
         return actions
     }
 
-    private func fold(_ updates: [AcceptedUpdate]) throws {
+    /// Counts the bytes of the parts that a client does not hold yet.
+    private func countLoad(of task: TrainTask) {
+        guard recipe.anchor != nil, let client = clientNumbers[task.key.agent] else {
+            return machine.countSentBytes(task.base.byteCount)
+        }
+        let missing = task.base.parts.dropFirst(task.base.partCount(heldBy: held[client]))
+        machine.countSentBytes(missing.reduce(0) { $0 + $1.byteCount })
+        held[client] = task.base
+    }
+
+    /// The clients up to which each evaluates for itself; more share the samples among the threads.
+    private static let evaluatedClients = 1_000
+
+    private func evaluate() throws -> EvaluationSummary {
+        let base = try model.heldByAgents(recipe)
+        guard data.test != nil, scenario.clients <= Self.evaluatedClients || recipe.methods.keepsState else {
+            return try trainers.evaluate(recipe.model(of: base), data.test)
+        }
+        return try trainers.evaluate(base, clients: scenario.clients) { [data, memories, scenario] client in
+            guard let samples = data.testSamples(of: client, among: scenario.clients) else {
+                preconditionFailure("there are test samples")
+            }
+            return .init(samples: samples, memory: memories[client] ?? ClientMemory())
+        }
+    }
+
+    private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {
         let inHand = updates.compactMap { trained[$0.key] }
         precondition(inHand.count == updates.count, "every accepted update is in hand")
         trained = [:]
-        var next = spare.take(count: model.count)
-        let set = InHandUpdates(layout: recipe.architecture.layout, updates: inHand, codec: recipe.uplink)
-        try recipe.fold.fold(set, current: model, into: &next)
-        spare = SpareVector(model)
-        model = next
-    }
-
-    private func prepared(round: RoundNumber) -> PreparedModel {
-        let digest = BlobDigest(hashing: model.sharedBytes.bytes)
-        let reference = ModelReference(round: round, digest: digest, byteCount: model.byteCount, codec: "fp32")
-        return PreparedModel(
-            reference: reference,
-            layout: recipe.architecture.layout,
-            modelDigest: digest,
-            updateBytes: 0...Int.max
+        let set = InHandUpdates(
+            layout: recipe.layout,
+            updates: inHand,
+            codec: recipe.uplink,
+            training: scenario.job.training
         )
+        let (vector, strategy) = try JobFold.run(set, current: model, round: round, recipe: recipe, memory: spare)
+        let next = try JobModel(vector, round: round, recipe: recipe, strategy: strategy, after: model)
+        spare = SpareVector(model.vector)
+        model = next
     }
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Aggregation
-import Digest
 import Learning
 import ModelState
 import Randomness
 import RoundWork
 import Rounds
-import UpdateCoding
 
 /// Runs a scenario through the real state machines over a virtual network, with real encoded bytes and real training.
 ///
@@ -42,16 +39,14 @@ final class ProtocolRun {
             seed: Seed(scenario.job.seed).deriving("world"),
             observer: { [self] in noted($0) }
         )
-        var status = result.status
-        status.modelDigest = BlobDigest(hashing: result.model.sharedBytes.bytes)
         return SimulationResult(
-            status: status,
+            status: result.status,
             rounds: rounds,
             model: result.model,
             layout: recipe.architecture.layout,
             elapsed: clock.now - begin,
             trainingElapsed: pool.busy,
-            updateCount: Int(status.acceptedUpdates)
+            updateCount: Int(result.status.acceptedUpdates)
         )
     }
 
@@ -86,57 +81,58 @@ final class ProtocolRun {
             return number
         }
         return LearningRecipe(
-            makeModel: { specification in
-                (
-                    recipe.architecture.layout,
-                    recipe.architecture.initialParameters(seed: JobRecipe.initialSeed(specification))
-                )
-            },
-            makeRule: { _ in recipe.fold.rule },
-            makeCodec: { try CodecRegistry.codec($0) },
-            beginTraining: { task, model in
+            beginTraining: { task, base, memory in
                 pool.begin { trainer in
-                    try train(task, model, data.samples(of: client(task.key.agent)), trainer)
+                    try train(task, base, memory, data.samples(of: client(task.key.agent)), trainer)
                 }
             },
-            beginEvaluation: { agent, _, model in
+            beginEvaluation: { agent, _, base, memory in
                 let samples = data.testSamples(of: client(agent), among: scenario.clients)
                 return pool.begin { trainer in
                     guard let samples else { return EvaluationSummary() }
-                    let outcome = try trainer.evaluate(parameters: model, samples: samples)
-                    return EvaluationSummary(
-                        sampleCount: UInt64(outcome.sampleCount),
-                        correctCount: UInt64(outcome.correctCount),
-                        lossSum: outcome.lossSum
-                    )
+                    let parameters = try trainer.evaluationParameters(base: base, memory: memory)
+                    return EvaluationSummary(try trainer.evaluate(parameters: parameters, samples: samples))
                 }
-            },
-            digest: { BlobDigest(hashing: $0) }
+            }
         )
     }
 
     private static func train(
         _ task: TrainTask,
-        _ model: ParameterVector,
+        _ base: ParameterVector,
+        _ memory: ClientMemory,
         _ samples: Samples,
         _ trainer: LocalTrainer
     ) throws -> TrainingOutcome {
-        var trainedSamples = 0
-        let (delta, outcome) = try trainer.train(
-            parameters: model,
+        let work = try ClientWork(task, architecture: trainer.model)
+        var delta = ParameterVector(zeros: base.count)
+        let result = try work.train(
+            base: base,
             samples: samples,
-            specification: task.training,
-            seed: Seed(task.seed)
-        ) { progress in
-            trainedSamples = progress.samplesSeen
-            return true
-        }
+            trainer: trainer,
+            memory: memory,
+            into: &delta,
+            onStep: { _ in true }
+        )
         return TrainingOutcome(
             delta: delta,
-            weight: Double(max(outcome.sampleCount, 1)),
-            steps: UInt64(outcome.steps),
-            trainedSamples: UInt64(trainedSamples),
-            loss: outcome.meanLoss ?? 0
+            weight: Double(max(result.outcome.sampleCount, 1)),
+            steps: UInt64(result.outcome.steps),
+            trainedSamples: UInt64(result.trainedSamples),
+            loss: result.outcome.meanLoss ?? 0,
+            initialLoss: result.outcome.initialLoss,
+            state: result.state
+        )
+    }
+}
+
+extension EvaluationSummary {
+    /// The counts of an evaluation.
+    init(_ outcome: EvaluationOutcome) {
+        self.init(
+            sampleCount: UInt64(outcome.sampleCount),
+            correctCount: UInt64(outcome.correctCount),
+            lossSum: outcome.lossSum
         )
     }
 }

@@ -76,6 +76,25 @@ struct SwarmParameters: Sendable {
         for number in 1...(1 + generator.below(2)) {
             jobs.append(Self.job(number, agentCount, isFull, &generator))
         }
+        for index in jobs.indices where generator.below(2) == 0 { Self.giveMemory(to: &jobs[index], &generator) }
+        // An agent that comes back without its disk cannot go on where it was.
+        if jobs.contains(where: { $0.codec.uplink.contains("+") }) { faults.agentWipe = nil }
+    }
+
+    /// Makes a job one whose rounds follow from all rounds before: codecs and optimizers with memories, models that
+    /// travel as changes.
+    private static func giveMemory(to job: inout JobSpecification, _ generator: inout SeededGenerator) {
+        let uplinks = [
+            "fp32", "topk:fraction=0.2+ef14", "topk:fraction=0.3+ef21", "ecdq:bits=2", "stc:fraction=0.2+dgc",
+        ]
+        job.codec.uplink = uplinks[generator.below(uplinks.count)]
+        if generator.below(2) == 0 {
+            job.codec.anchor = ["int8", "fp32", "eden:bits=4"][generator.below(3)]
+            job.codec.anchorEvery = 1 + generator.below(4)
+            job.codec.downlink = ["int4", "ecdq:bits=2", "topk:fraction=0.3"][generator.below(3)]
+        }
+        let optimizers = ["plain", "fedavgm", "fedadam", "fedyogi", "feddyn", "fedhyper-g", "fedhyper-sl"]
+        job.strategy.optimizer = optimizers[generator.below(optimizers.count)]
     }
 
     private static func job(

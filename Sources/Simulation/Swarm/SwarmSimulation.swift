@@ -104,7 +104,7 @@ public struct SwarmSimulation: Sendable {
     private func check(_ journal: JournalReading, _ history: History) -> [JobID: BlobDigest] {
         RoundChecker.check(journal, report: history.violation)
         UpdateChecker.check(journal, history, report: history.violation)
-        return ModelChecker.check(journal, history, recipe, report: history.violation)
+        return ModelChecker.check(journal, history, report: history.violation)
     }
 
     /// With every agent in every round the final models are those of a world without faults.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import RoundWork
 import Rounds
 
-/// An agent's virtual disk: its outbox.
+/// An agent's virtual disk: its outbox, and what it remembers of jobs.
 ///
-/// An update is synced before the agent speaks of it, so it survives every crash.
+/// Both are synced before the agent speaks of an update, so they survive every crash.
 final class AgentDisk {
     struct Item {
         let offer: UpdateOffer
@@ -12,6 +13,7 @@ final class AgentDisk {
     }
 
     private(set) var outbox: [UpdateKey: Item] = [:]
+    private var memories: [JobID: [UInt8]] = [:]
 
     /// The offers that a new process finds, in order.
     var offers: [UpdateOffer] {
@@ -22,12 +24,30 @@ final class AgentDisk {
         outbox[offer.key] = Item(offer: offer, bytes: bytes)
     }
 
+    /// What the agent remembers of a job, read as a new process reads it.
+    func memory(of job: JobID) throws -> ClientMemory {
+        guard let bytes = memories[job] else { return ClientMemory() }
+        return try ClientMemory(PackedState(decoding: ByteSlice(copying: bytes)))
+    }
+
+    func keep(_ memory: ClientMemory, of job: JobID) {
+        var bytes: [UInt8] = []
+        memory.packed.write { bytes += $0 }
+        memories[job] = bytes
+    }
+
     func remove(_ key: UpdateKey) {
         outbox[key] = nil
+    }
+
+    /// Loses what is remembered of jobs.
+    func forgetMemories() {
+        memories = [:]
     }
 
     /// The machine comes back without its disk.
     func wipe() {
         outbox = [:]
+        memories = [:]
     }
 }

@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Digest
 import ModelState
-import Randomness
+import RoundWork
 import Rounds
-import UpdateCoding
 
 extension AgentHost {
     // MARK: - Models
 
-    func store(_ data: ByteSlice, of model: ModelReference, at offset: Int) {
-        var bytes = loading?.digest == model.digest ? loading?.bytes ?? [] : []
+    func store(_ data: ByteSlice, of part: ModelReference.Part, at offset: Int) {
+        var bytes = loading?.part == part ? loading?.bytes ?? [] : []
         loading = nil
         guard bytes.count >= offset else { return }
         bytes.removeLast(bytes.count - offset)
         bytes += data.bytes
-        loading = (model.digest, bytes)
+        loading = (part, bytes)
     }
 
-    func checkModel(_ reference: ModelReference) {
-        guard let loaded = loading, loaded.digest == reference.digest else { return }
+    func checkModel(_ part: ModelReference.Part, _ layout: TensorLayout, _ after: BlobDigest?) {
+        guard let loaded = loading, loaded.part == part else { return }
         loading = nil
-        let isValid =
-            loaded.bytes.withUnsafeBytes { recipe.digest($0) } == reference.digest && loaded.bytes.count % 4 == 0
-        if isValid {
-            let model = loaded.bytes.withUnsafeBytes { bytes in
-                ParameterVector(
-                    (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
-                )
-            }
-            held = (reference.digest, model)
+        let isValid = take(part, ByteSlice(copying: loaded.bytes), layout, after)
+        handle(.modelChecked(part.digest, isValid: isValid))
+    }
+
+    private func take(
+        _ part: ModelReference.Part,
+        _ bytes: ByteSlice,
+        _ layout: TensorLayout,
+        _ after: BlobDigest?
+    ) -> Bool {
+        guard BlobDigest(hashing: bytes) == part.digest,
+            let vector = try? ModelPart.decode(part, bytes, layout: layout)
+        else { return false }
+        guard let after else {
+            held = (part.digest, vector)
+            return true
         }
-        handle(.modelChecked(reference.digest, isValid: isValid))
+        guard var model = held?.model, held?.digest == after else { return false }
+        model.add(vector)
+        held = (part.digest, model)
+        return true
     }
 
     // MARK: - Tasks
@@ -41,27 +51,41 @@ extension AgentHost {
             observer?.violation("\(agent) is to train on a model that it does not hold")
             return
         }
-        let result = recipe.beginTraining(task, held.model)
+        let work: ClientWork
+        var memory: ClientMemory
+        do {
+            work = try ClientWork(task)
+            memory = try disk.memory(of: task.key.job)
+            work.settle(&memory)
+        } catch {
+            running = nil
+            return later(.zero) { $0.handle(.trainingFailed(task.key, .trainerFailed, "\(error)")) }
+        }
+        let result = recipe.beginTraining(task, held.model, memory)
         let begun = clock.now
-        later(profile.training) { host in
+        later(profile.training) { [memory] host in
             guard host.running == task.key else { return }
             host.running = nil
-            host.finish(task, result, begun)
+            host.finish(work, memory, result, begun)
         }
     }
 
-    private func finish(_ task: TrainTask, _ result: () throws -> TrainingOutcome, _ begun: Instant) {
+    private func finish(
+        _ work: ClientWork,
+        _ settled: ClientMemory,
+        _ result: () throws -> TrainingOutcome,
+        _ begun: Instant
+    ) {
+        let task = work.task
         do {
+            var memory = settled
             var outcome = try result()
             tampers?(task, &outcome)
-            var bytes: [UInt8] = []
-            let codec = try recipe.makeCodec(task.codec)
-            try outcome.delta.withElements {
-                try codec.encode($0, layout: task.layout, seed: Seed(task.seed).deriving("code"), into: &bytes)
-            }
+            let bytes = try work.code(outcome.delta, state: outcome.state, memory: &memory).array
+            if work.remembers { disk.keep(memory, of: task.key.job) }
             let offer = UpdateOffer(
                 key: task.key,
-                digest: bytes.withUnsafeBytes { recipe.digest($0) },
+                digest: bytes.withUnsafeBytes { BlobDigest(hashing: $0) },
                 byteCount: bytes.count,
                 codec: task.codec,
                 weight: outcome.weight,
@@ -69,7 +93,8 @@ extension AgentHost {
                 trainedSamples: outcome.trainedSamples,
                 loss: outcome.loss,
                 trainingTime: begun.duration(to: clock.now),
-                base: task.base.digest
+                base: task.base.digest,
+                initialLoss: outcome.initialLoss
             )
             disk.put(offer, bytes: bytes)
             observer?.produced(offer, delta: outcome.delta)
@@ -84,7 +109,8 @@ extension AgentHost {
             observer?.violation("\(agent) is to evaluate a model that it does not hold")
             return
         }
-        let result = recipe.beginEvaluation(agent, task, held.model)
+        let memory = (try? disk.memory(of: task.job)) ?? ClientMemory()
+        let result = recipe.beginEvaluation(agent, task, held.model, memory)
         later(profile.evaluation) { host in
             do {
                 host.handle(.evaluated(task.job, task.base.round, try result()))

@@ -38,7 +38,7 @@ final class AgentHost {
     var attempt: UInt64?
     /// The largest chunk that the coordinator takes.
     var chunkBytes = Limits.chunkBytes
-    var loading: (digest: BlobDigest, bytes: [UInt8])?
+    var loading: (part: ModelReference.Part, bytes: [UInt8])?
     var held: (digest: BlobDigest, model: ParameterVector)?
     var running: UpdateKey?
     var upload: (key: UpdateKey, transfer: UInt64, offset: Int)?
@@ -74,6 +74,7 @@ final class AgentHost {
         generation += 1
         incarnation += 1
         stopReason = nil
+        if canary == .forgetAgentMemory { disk.forgetMemories() }
         let configuration = AgentConfiguration(agent: agent, incarnation: incarnation, patience: nil)
         core = AgentCore(configuration: configuration, outbox: disk.offers, seed: seed.deriving("agent", incarnation))
         log.add(number, 1, incarnation, UInt64(disk.outbox.count))
@@ -159,8 +160,8 @@ final class AgentHost {
             send(message)
         case .storeModel(let model, let offset, let data):
             store(data, of: model, at: offset)
-        case .checkModel(let model, _):
-            later(.microseconds(10)) { $0.checkModel(model) }
+        case .checkModel(let part, let layout, let after):
+            later(.microseconds(10)) { $0.checkModel(part, layout, after) }
         case .train(let task):
             train(task)
         case .evaluate(let task):

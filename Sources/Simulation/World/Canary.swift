@@ -20,4 +20,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case staleModelOnRestart
     /// Agents delete an update when it is accepted, not when its round is durable.
     case forgetOnAcceptance
+    /// A restarted coordinator forgets what the strategy remembers and what agents hold.
+    case forgetRoundState
+    /// A restarted agent forgets what it remembers of jobs.
+    case forgetAgentMemory
 }

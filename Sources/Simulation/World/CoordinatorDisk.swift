@@ -36,6 +36,10 @@ final class CoordinatorDisk {
 
     struct Checkpoint {
         var model: ParameterVector
+        /// What the round leaves beside its model.
+        var state: [UInt8] = []
+        /// Whether there is such a state at all, as the model's own metadata tell.
+        var hadState = false
         var isSynced = false
     }
 
@@ -96,9 +100,9 @@ final class CoordinatorDisk {
 
     // MARK: - Checkpoints
 
-    func write(_ model: ParameterVector, to name: CheckpointName) throws(FullError) {
+    func write(_ model: ParameterVector, state: [UInt8] = [], to name: CheckpointName) throws(FullError) {
         guard !isFull else { throw FullError() }
-        checkpoints[name] = Checkpoint(model: model)
+        checkpoints[name] = Checkpoint(model: model, state: state, hadState: !state.isEmpty)
     }
 
     func syncCheckpoint(_ name: CheckpointName) { checkpoints[name]?.isSynced = true }
@@ -133,8 +137,13 @@ final class CoordinatorDisk {
             spools[name] = spool
         }
         for name in checkpoints.keys.sorted() where checkpoints[name]?.isSynced == false {
-            switch generator.below(3) {
+            switch generator.below(4) {
             case 0: checkpoints[name] = nil
+            case 3:
+                // The file beside it may be torn where the model is whole.
+                if let count = checkpoints[name]?.state.count, count > 0 {
+                    checkpoints[name]?.state.removeLast(1 + generator.below(count))
+                }
             case 1:
                 if let count = checkpoints[name]?.model.count, count > 0 {
                     checkpoints[name]?.model[count - 1] = -12_345

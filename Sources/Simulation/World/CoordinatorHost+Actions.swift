@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ModelState
 import Rounds
 
 extension CoordinatorHost {
@@ -12,12 +11,12 @@ extension CoordinatorHost {
         case .send(let connection, let message):
             if case .verdict(let verdict) = message, verdict.isAccepted { observer?.acknowledged(verdict.key) }
             send(message, on: connection)
-        case .sendModel(let connection, let transfer, _, let reference, let offset):
-            guard let model = served[reference.digest] else {
-                observer?.violation("a model is to be sent that the shell does not have: round \(reference.round)")
+        case .sendModel(let connection, let transfer, _, let part, let offset):
+            guard let served = served[part.digest] else {
+                observer?.violation("a model is to be sent that the shell does not have: round \(part.round)")
                 return
             }
-            streams[connection] = ModelStream(transfer: transfer, model: model, offset: offset)
+            streams[connection] = ModelStream(transfer: transfer, part: served, offset: offset)
             streamModel(connection)
         case .close(let connection, let goodbye):
             streams[connection] = nil
@@ -50,6 +49,7 @@ extension CoordinatorHost {
             disk.removeSpools { $0.job == job && $0.round == round && $0.attempt == attempt }
         case .release(let job):
             models[job] = nil
+            recipes[job] = nil
             served = served.filter { $0.value.job != job }
         case .notify(let event):
             eventObserver?(event)
@@ -65,7 +65,7 @@ extension CoordinatorHost {
         while var stream = streams[connection] {
             let window = configuration.chunkBytes * Self.windowChunks
             guard network.backlog(of: connection, .down) < window else { return }
-            let (bytes, owner) = stream.model.model.sharedBytes
+            let (bytes, owner) = (stream.part.bytes.bytes, stream.part.bytes.owner)
             let count = min(configuration.chunkBytes, bytes.count - stream.offset)
             guard count > 0 else {
                 streams[connection] = nil
@@ -76,7 +76,7 @@ extension CoordinatorHost {
             stream.offset += count
             streams[connection] = stream
             send(.chunk(chunk), on: connection)
-            countSent(stream.model.job, count)
+            countSent(stream.part.job, count)
         }
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Digest
 import ModelState
+import RoundWork
 import Rounds
 
 extension CoordinatorHost {
@@ -54,8 +56,9 @@ extension CoordinatorHost {
         }
         let damaged = last.filter { job, commit in
             let name = CoordinatorDisk.CheckpointName(job: job, round: commit.round.round)
-            guard let model = disk.checkpoints[name]?.model else { return true }
-            return model.withElements { recipe.digest(UnsafeRawBufferPointer($0)) } != commit.round.modelDigest
+            guard let checkpoint = disk.checkpoints[name] else { return true }
+            if !checkpoint.hasWholeState { return true }
+            return BlobDigest(hashing: checkpoint.model) != commit.round.modelDigest
         }
         return damaged.map { ($0.key, $0.value.position) }.min { $0.1 < $1.1 }
     }
@@ -63,7 +66,7 @@ extension CoordinatorHost {
     private func isIntact(_ update: AcceptedUpdate) -> Bool {
         let name = CoordinatorDisk.SpoolName(key: update.key, digest: update.digest)
         guard let bytes = disk.spools[name]?.bytes else { return false }
-        return bytes.withUnsafeBytes { recipe.digest($0) } == update.digest
+        return bytes.withUnsafeBytes { BlobDigest(hashing: $0) } == update.digest
     }
 
     private func dropUnwantedSpools(_ jobs: [JobID: RecoveredJob]) {
@@ -72,6 +75,13 @@ extension CoordinatorHost {
             guard let open = job.open else { return true }
             return key.round != open.round || key.attempt != open.attempt
         }
+    }
+}
+
+extension CoordinatorDisk.Checkpoint {
+    /// Whether what lies beside the model is what was written: an empty state is that of a job that needs none.
+    var hasWholeState: Bool {
+        hadState ? (try? PackedState(decoding: ByteSlice(copying: state))) != nil : true
     }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Aggregation
+import Digest
 import ModelState
 import Randomness
+import RoundWork
 import Rounds
 import UpdateCoding
 
@@ -11,12 +13,12 @@ extension CoordinatorHost {
     func check(_ offer: UpdateOffer, _ rules: CheckRules) -> UpdateCheck {
         let name = CoordinatorDisk.SpoolName(key: offer.key, digest: offer.digest)
         guard let bytes = disk.spools[name]?.bytes else { return .unreadable("the spool is gone") }
-        let digest = bytes.withUnsafeBytes { recipe.digest($0) }
+        let digest = bytes.withUnsafeBytes { BlobDigest(hashing: $0) }
         guard canary == .skipDigestCheck || digest == offer.digest else {
             return .refused(.digestMismatch, "the bytes are damaged")
         }
         do {
-            let decoder = try recipe.makeCodec(offer.codec).makeDecoder(
+            let decoder = try CodecRegistry.codec(offer.codec).makeDecoder(
                 MemoryByteSource(bytes),
                 layout: rules.layout,
                 seed: Seed(rules.seed).deriving("code")
@@ -42,60 +44,66 @@ extension CoordinatorHost {
     /// Provides the model of a round.
     func prepare(_ job: JobID, _ round: RoundNumber, _ specification: JobSpecification) {
         do {
-            let initial = try recipe.makeModel(specification)
+            let recipe = try JobRecipe(specification)
+            let initial = try JobModel.initial(recipe: recipe)
             specifications[job] = specification
-            layouts[job] = initial.layout
+            recipes[job] = recipe
             let name = CoordinatorDisk.CheckpointName(job: job, round: round)
             guard round == .initial || disk.checkpoints[name] != nil else {
                 return handle(.job(job, .modelFailed(.unknownBlob, "the checkpoint of round \(round) is gone")))
             }
             let isStale = canary == .staleModelOnRestart
-            let model = isStale ? initial.model : disk.checkpoints[name]?.model ?? initial.model
-            handle(.job(job, .modelReady(publish(model, of: job, round))))
+            let model = isStale ? initial : try load(name, recipe) ?? initial
+            publish(model, of: job, round)
+            handle(.job(job, .modelReady(model.prepared)))
         } catch {
             handle(.job(job, .modelFailed(.invalidJob, "\(error)")))
         }
     }
 
+    private func load(_ name: CoordinatorDisk.CheckpointName, _ recipe: JobRecipe) throws -> JobModel? {
+        guard let checkpoint = disk.checkpoints[name] else { return nil }
+        guard recipe.keepsRoundState, canary != .forgetRoundState else {
+            return try JobModel(checkpoint.model, round: name.round, recipe: recipe)
+        }
+        let state = try PackedState(decoding: ByteSlice(copying: checkpoint.state))
+        return try JobModel(checkpoint.model, round: name.round, recipe: recipe, state: state)
+    }
+
     /// Makes a model loadable.
-    private func publish(_ model: ParameterVector, of job: JobID, _ round: RoundNumber) -> PreparedModel {
-        guard let layout = layouts[job] else { preconditionFailure("a model is published after its job was prepared") }
-        let digest = model.withElements { recipe.digest(UnsafeRawBufferPointer($0)) }
+    private func publish(_ model: JobModel, of job: JobID, _ round: RoundNumber) {
         models[job, default: [:]][round] = model
         // Until this round is committed, the core serves the two models before it.
         models[job] = models[job]?.filter { $0.key.value + 3 > round.value }
-        // Models of the same bits share one entry.
-        served[digest] = ServedModel(job: job, digest: digest, model: model)
-        let kept = Set(
-            (models[job] ?? [:]).values.map { $0.withElements { recipe.digest(UnsafeRawBufferPointer($0)) } }
-        )
-        served = served.filter { $0.value.job != job || kept.contains($0.key) }
-        let codec = specifications[job].flatMap { try? recipe.makeCodec($0.codec.uplink) }
-        let exact = codec?.encodedByteCount(layout: layout)
-        let longest = codec?.maximumEncodedByteCount(layout: layout) ?? layout.byteCount
-        return PreparedModel(
-            reference: ModelReference(round: round, digest: digest, byteCount: model.byteCount, codec: "fp32"),
-            layout: layout,
-            modelDigest: digest,
-            updateBytes: (exact ?? 1)...(exact ?? longest)
-        )
+        // Parts of the same bits share one entry.
+        served = served.filter { $0.value.job != job }
+        for model in (models[job] ?? [:]).values {
+            for (part, bytes) in zip(model.prepared.reference.parts, model.parts) {
+                served[part.digest] = ServedPart(job: job, bytes: bytes)
+            }
+        }
     }
 
     // MARK: - Folding
 
     /// Combines the updates with the current model.
     func fold(_ job: JobID, _ round: RoundNumber, _ updates: [AcceptedUpdate]) {
-        guard let specification = specifications[job], let layout = layouts[job],
-            let base = models[job]?[RoundNumber(round.value - 1)]
-        else { return }
+        guard let recipe = recipes[job], let base = models[job]?[RoundNumber(round.value - 1)] else { return }
         do {
-            let spooled = try VirtualSpooledUpdates(self, specification, layout, updates)
-            let rule = try recipe.makeRule(specification.strategy)
-            var model = ParameterVector(zeros: base.count)
-            try ModelFold(rule: rule, serverLearningRate: specification.strategy.serverLearningRate)
-                .fold(spooled, current: base, into: &model)
-            try disk.write(model, to: CoordinatorDisk.CheckpointName(job: job, round: round))
-            handle(.job(job, .folded(publish(model, of: job, round))))
+            let spooled = try VirtualSpooledUpdates(self, recipe, updates)
+            let (vector, strategy) = try JobFold.run(
+                spooled,
+                current: base,
+                round: round,
+                recipe: recipe,
+                memory: SpareVector(nil)
+            )
+            let model = try JobModel(vector, round: round, recipe: recipe, strategy: strategy, after: base)
+            var state: [UInt8] = []
+            if recipe.keepsRoundState { model.roundState.write { state += $0 } }
+            try disk.write(vector, state: state, to: CoordinatorDisk.CheckpointName(job: job, round: round))
+            publish(model, of: job, round)
+            handle(.job(job, .folded(model.prepared)))
         } catch let error as AggregationError where error.code == .notFinite {
             // Admission is there to refuse such an update, so that one bad client never stops a job.
             observer?.violation("I3: an update that is not finite came to the fold: \(error.message)")
@@ -111,7 +119,7 @@ extension CoordinatorHost {
     /// Brings a round to stable storage; its updates and the models before it may go then.
     func makeDurable(_ job: JobID, _ round: RoundNumber) {
         if let model = models[job]?[round] {
-            observer?.committed(job, round, model: model.withElements { recipe.digest(UnsafeRawBufferPointer($0)) })
+            observer?.committed(job, round, model: model.prepared.modelDigest)
         }
         later(durations.synchronize) { host in
             let name = CoordinatorDisk.CheckpointName(job: job, round: round)
@@ -131,18 +139,13 @@ extension CoordinatorHost {
 struct VirtualSpooledUpdates: UpdateSet {
     let layout: TensorLayout
     private let updates: [(update: AcceptedUpdate, bytes: [UInt8])]
-    private let codec: any UpdateCodec
+    private let recipe: JobRecipe
     private let jobSeed: JobMachine
 
-    init(
-        _ host: CoordinatorHost,
-        _ specification: JobSpecification,
-        _ layout: TensorLayout,
-        _ accepted: [AcceptedUpdate]
-    ) throws {
-        self.layout = layout
-        codec = try host.recipe.makeCodec(specification.codec.uplink)
-        jobSeed = JobMachine(job: accepted.first?.key.job ?? JobID(1), specification: specification)
+    init(_ host: CoordinatorHost, _ recipe: JobRecipe, _ accepted: [AcceptedUpdate]) throws {
+        self.recipe = recipe
+        layout = recipe.layout
+        jobSeed = JobMachine(job: accepted.first?.key.job ?? JobID(1), specification: recipe.specification)
         var accepted = accepted
         if host.canary == .countTwice, let first = accepted.first { accepted.insert(first, at: 0) }
         var found: [(AcceptedUpdate, [UInt8])] = []
@@ -161,9 +164,13 @@ struct VirtualSpooledUpdates: UpdateSet {
 
     func weight(at index: Int) -> Double { updates[index].update.weight }
 
+    func metadata(at index: Int) -> UpdateMetadata {
+        UpdateMetadata(updates[index].update, recipe.specification.training)
+    }
+
     func makeDecoder(at index: Int) throws -> any UpdateDecoder {
         let (update, bytes) = updates[index]
-        return try codec.makeDecoder(
+        return try recipe.uplink.makeDecoder(
             MemoryByteSource(bytes),
             layout: layout,
             seed: Seed(jobSeed.seed(of: update.key)).deriving("code")

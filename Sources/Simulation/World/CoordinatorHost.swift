@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ModelState
 import Randomness
+import RoundWork
 import Rounds
 
 /// The virtual shell of a coordinator: a ``CoordinatorCore`` on a virtual disk and network, in virtual time.
@@ -16,17 +16,16 @@ final class CoordinatorHost {
         case powerLoss
     }
 
-    /// A model as agents load it.
-    struct ServedModel {
+    /// A part of a model as agents load it.
+    struct ServedPart {
         let job: JobID
-        let digest: BlobDigest
-        let model: ParameterVector
+        let bytes: ByteSlice
     }
 
     /// A model on its way to an agent.
     struct ModelStream {
         let transfer: UInt64
-        let model: ServedModel
+        let part: ServedPart
         var offset: Int
     }
 
@@ -55,9 +54,9 @@ final class CoordinatorHost {
 
     // What a process knows beside its core; gone with it.
     var specifications: [JobID: JobSpecification] = [:]
-    var models: [JobID: [RoundNumber: ParameterVector]] = [:]
-    var layouts: [JobID: TensorLayout] = [:]
-    var served: [BlobDigest: ServedModel] = [:]
+    var recipes: [JobID: JobRecipe] = [:]
+    var models: [JobID: [RoundNumber: JobModel]] = [:]
+    var served: [BlobDigest: ServedPart] = [:]
     var streams: [ConnectionID: ModelStream] = [:]
     /// Which bytes each open spool is for.
     var openSpools: [UpdateKey: BlobDigest] = [:]
@@ -123,7 +122,7 @@ final class CoordinatorHost {
         network.severAll(silently: kind == .powerLoss)
         specifications = [:]
         models = [:]
-        layouts = [:]
+        recipes = [:]
         served = [:]
         streams = [:]
         openSpools = [:]

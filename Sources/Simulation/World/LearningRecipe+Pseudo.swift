@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Digest
 import ModelState
 import Randomness
 import Rounds
 
 extension LearningRecipe {
-    /// A cheap training without a meaning whose result depends on every input: model, agent and seed.
+    /// A cheap training without a meaning whose result depends on every input: model, agent, seed and what the agent
+    /// remembers of its methods.
     ///
     /// A wrong model, a lost or doubled update, or a stale seed changes the final model.
     public static let pseudo = LearningRecipe(
-        makeModel: { specification in
-            let count = max(specification.model.elements, 1)
-            var generator = SeededGenerator(seed: Seed(specification.seed).deriving("initial"))
-            let layout = try TensorLayout([TensorLayout.Tensor(name: "vector", shape: [count])])
-            return (layout, ParameterVector((0..<count).map { _ in generator.uniformFloat() - 0.5 }))
-        },
-        beginTraining: { task, model in { pseudoTraining(task, model) } },
-        beginEvaluation: { agent, task, model in { pseudoEvaluation(agent, task, model) } }
+        beginTraining: { task, model, _ in { pseudoTraining(task, model) } },
+        beginEvaluation: { agent, task, model, _ in { pseudoEvaluation(agent, task, model) } }
     )
 
     private static func pseudoTraining(_ task: TrainTask, _ model: ParameterVector) -> TrainingOutcome {
-        let digest = ContentDigest.of(model)
+        let digest = BlobDigest(hashing: model)
         let seed = Seed(task.seed).deriving("pseudo", task.key.agent.name, digest.high)
         var generator = SeededGenerator(seed: seed)
         let pull = 0.1 + 0.2 * generator.uniformFloat()
@@ -41,12 +37,19 @@ extension LearningRecipe {
         _ task: EvaluateTask,
         _ model: ParameterVector
     ) -> EvaluationSummary {
-        var generator = SeededGenerator(seed: Seed(ContentDigest.of(model).low).deriving("evaluate", agent.name))
+        var generator = SeededGenerator(seed: Seed(BlobDigest(hashing: model).low).deriving("evaluate", agent.name))
         let samples = 10 + generator.below(20)
         return EvaluationSummary(
             sampleCount: UInt64(samples),
             correctCount: UInt64(generator.below(samples + 1)),
             lossSum: generator.uniform() * Double(samples)
         )
+    }
+}
+
+extension BlobDigest {
+    /// The digest of a vector's elements as 32-bit floats.
+    init(hashing vector: ParameterVector) {
+        self = vector.withElements { BlobDigest(hashing: UnsafeRawBufferPointer($0)) }
     }
 }

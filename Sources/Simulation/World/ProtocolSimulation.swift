@@ -2,6 +2,7 @@
 
 public import ModelState
 public import Randomness
+import RoundWork
 public import Rounds
 
 /// Runs a job through the real state machines of coordinator and agents over a virtual network.
@@ -113,6 +114,7 @@ extension VirtualWorld {
     /// The model that a job's state speaks of.
     func model(of status: JobStatus, _ specification: JobSpecification) throws -> ParameterVector {
         let name = CoordinatorDisk.CheckpointName(job: status.job, round: status.round)
-        return try coordinator.disk.checkpoints[name]?.model ?? recipe.makeModel(specification).model
+        let recipe = try JobRecipe(specification)
+        return recipe.model(of: coordinator.disk.checkpoints[name]?.model ?? recipe.initialVector())
     }
 }

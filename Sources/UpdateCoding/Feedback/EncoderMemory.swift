@@ -39,6 +39,40 @@ public struct EncoderMemory: Sendable, Equatable, Codable {
 }
 
 extension EncoderMemory {
+    /// Everything that is remembered apart from vectors.
+    package struct Summary: Sendable, Codable, Equatable {
+        package var specification: String
+        package var lastRound: Int?
+        package var pendingRound: Int?
+    }
+
+    /// The memory in two parts: a few words, and vectors by a path that says what they are.
+    package var parts: (summary: Summary, vectors: [String: [Float]]) {
+        var all: [String: [Float]] = [:]
+        for (name, vector) in vectors { all["current/\(name)"] = vector }
+        for (name, vector) in pending?.accepted ?? [:] { all["accepted/\(name)"] = vector }
+        for (name, vector) in pending?.refused ?? [:] { all["refused/\(name)"] = vector }
+        let summary = Summary(specification: specification, lastRound: lastRound, pendingRound: pending?.round)
+        return (summary, all)
+    }
+
+    /// Puts a memory together again.
+    package init(_ summary: Summary, vectors all: [String: [Float]]) {
+        func under(_ prefix: String) -> [String: [Float]] {
+            var found: [String: [Float]] = [:]
+            for (path, vector) in all where path.hasPrefix(prefix) {
+                found[String(path.dropFirst(prefix.count))] = vector
+            }
+            return found
+        }
+        self.init(specification: summary.specification)
+        lastRound = summary.lastRound
+        vectors = under("current/")
+        if let round = summary.pendingRound {
+            pending = Pending(round: round, accepted: under("accepted/"), refused: under("refused/"))
+        }
+    }
+
     func checked(for specification: String) throws(UpdateCodingError) -> EncoderMemory {
         guard self.specification == specification else {
             throw UpdateCodingError(

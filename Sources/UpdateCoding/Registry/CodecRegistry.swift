@@ -59,6 +59,16 @@ public enum CodecRegistry {
         }
     }
 
+    /// Whether the encoder of this specification keeps a memory between rounds.
+    ///
+    /// - Throws: ``UpdateCodingError`` as ``codec(_:adding:)`` does.
+    public static func remembers(
+        _ specification: String,
+        adding families: [CodecFamily] = []
+    ) throws(UpdateCodingError) -> Bool {
+        !(try encoder(specification, adding: families) is PlainEncoder)
+    }
+
     private static func parse(
         _ specification: String,
         adding families: [CodecFamily]

@@ -27,7 +27,10 @@ extension EvaluationSummary {
         self.init(
             sampleCount: samples,
             correctCount: try FieldReader.count(message.correct_count, "correct_count", limit: samples),
-            lossSum: message.loss_sum
+            lossSum: message.loss_sum,
+            spread: try message.spread.map { spread throws(WireError) in
+                try ClientSpread(reading: spread.pointee, limit: limit)
+            }
         )
     }
 
@@ -39,6 +42,32 @@ extension EvaluationSummary {
         message.pointee.sample_count = try FieldReader.count(sampleCount, "sample_count", limit: limit)
         message.pointee.correct_count = try FieldReader.count(correctCount, "correct_count", limit: sampleCount)
         message.pointee.loss_sum = lossSum
+        message.pointee.spread = try spread?.write(writer, limit: limit)
+        return message
+    }
+}
+
+extension ClientSpread {
+    init(reading message: Tributary__V1__ClientSpread, limit: UInt64) throws(WireError) {
+        self.init(
+            clientCount: try FieldReader.count(message.client_count, "spread.client_count", limit: limit),
+            meanAccuracy: message.mean_accuracy,
+            worstTenthAccuracy: message.worst_tenth_accuracy,
+            deviation: message.deviation,
+            fairness: message.fairness
+        )
+    }
+
+    func write(
+        _ writer: FieldWriter,
+        limit: UInt64
+    ) throws(WireError) -> UnsafeMutablePointer<Tributary__V1__ClientSpread> {
+        let message = try writer.make(tributary__v1__client_spread__init)
+        message.pointee.client_count = try FieldReader.count(clientCount, "spread.client_count", limit: limit)
+        message.pointee.mean_accuracy = meanAccuracy
+        message.pointee.worst_tenth_accuracy = worstTenthAccuracy
+        message.pointee.deviation = deviation
+        message.pointee.fairness = fairness
         return message
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CMessages
 internal import CProtobufC
+internal import ModelState
 internal import Rounds
 
 extension JobStatus {
@@ -25,6 +26,17 @@ extension JobStatus {
         acceptedUpdates = try FieldReader.count(message.accepted_updates, "status.accepted_updates", limit: limit)
         refusedUpdates = try FieldReader.count(message.refused_updates, "status.refused_updates", limit: limit)
         bytesUp = try FieldReader.count(message.bytes_up, "status.bytes_up", limit: limit)
+        let kinds = try FieldReader.sizes(
+            message.bytes_up_by_kind,
+            count: message.n_bytes_up_by_kind,
+            "status.bytes_up_by_kind",
+            limit: Int(limit),
+            countLimit: TensorKind.allCases.count
+        )
+        guard let counts = BytesByKind(counts: kinds.map { UInt64($0) }) else {
+            throw WireError(.invalidField, "status.bytes_up_by_kind has \(kinds.count) entries, not one for each kind")
+        }
+        bytesUpByKind = counts
         bytesDown = try FieldReader.count(message.bytes_down, "status.bytes_down", limit: limit)
         trainedSamples = try FieldReader.count(message.trained_samples, "status.trained_samples", limit: limit)
         elapsed = try FieldReader.duration(message.elapsed_microseconds, "status.elapsed_microseconds")
@@ -52,6 +64,13 @@ extension JobStatus {
         message.pointee.accepted_updates = min(acceptedUpdates, limit)
         message.pointee.refused_updates = min(refusedUpdates, limit)
         message.pointee.bytes_up = min(bytesUp, limit)
+        message.pointee.bytes_up_by_kind = try writer.sizes(
+            bytesUpByKind.counts.map { Int(min($0, limit)) },
+            "status.bytes_up_by_kind",
+            limit: Int(limit),
+            countLimit: TensorKind.allCases.count
+        )
+        message.pointee.n_bytes_up_by_kind = bytesUpByKind.counts.count
         message.pointee.bytes_down = min(bytesDown, limit)
         message.pointee.trained_samples = min(trainedSamples, limit)
         message.pointee.elapsed_microseconds = writer.microseconds(elapsed)

@@ -6,20 +6,51 @@ internal import Rounds
 extension ModelReference {
     init(reading reference: UnsafeMutablePointer<Tributary__V1__ModelReference>?) throws(WireError) {
         let message = try FieldReader.required(reference, "base").pointee
-        self.init(
+        let last = Part(
             round: try FieldReader.round(message.round, "base.round"),
             digest: try FieldReader.digest(message.digest, "base.digest"),
             byteCount: try FieldReader.size(message.byte_count, "base.byte_count", limit: Limits.blobBytes),
             codec: try FieldReader.text(message.codec, "base.codec")
         )
+        let earlier = try FieldReader.list(
+            message.earlier,
+            count: message.n_earlier,
+            "base.earlier",
+            limit: Limits.chainParts
+        ) { part throws(WireError) in try Part(reading: part.pointee) }
+        self.init(last, after: earlier)
     }
 
     func write(_ writer: FieldWriter) throws(WireError) -> UnsafeMutablePointer<Tributary__V1__ModelReference> {
         let message = try writer.make(tributary__v1__model_reference__init)
-        message.pointee.round = try FieldReader.round(round.value, "base.round").value
+        message.pointee.round = try FieldReader.round(last.round.value, "base.round").value
+        message.pointee.digest = try writer.digest(last.digest)
+        message.pointee.byte_count = try writer.size(last.byteCount, "base.byte_count", limit: Limits.blobBytes)
+        message.pointee.codec = try writer.text(last.codec, "base.codec")
+        message.pointee.earlier = try writer.list(earlier, "base.earlier", limit: Limits.chainParts) {
+            part throws(WireError) in try part.write(writer)
+        }
+        message.pointee.n_earlier = earlier.count
+        return message
+    }
+}
+
+extension ModelReference.Part {
+    init(reading message: Tributary__V1__ModelPart) throws(WireError) {
+        self.init(
+            round: try FieldReader.round(message.round, "part.round"),
+            digest: try FieldReader.digest(message.digest, "part.digest"),
+            byteCount: try FieldReader.size(message.byte_count, "part.byte_count", limit: Limits.blobBytes),
+            codec: try FieldReader.text(message.codec, "part.codec")
+        )
+    }
+
+    func write(_ writer: FieldWriter) throws(WireError) -> UnsafeMutablePointer<Tributary__V1__ModelPart> {
+        let message = try writer.make(tributary__v1__model_part__init)
+        message.pointee.round = try FieldReader.round(round.value, "part.round").value
         message.pointee.digest = try writer.digest(digest)
-        message.pointee.byte_count = try writer.size(byteCount, "base.byte_count", limit: Limits.blobBytes)
-        message.pointee.codec = try writer.text(codec, "base.codec")
+        message.pointee.byte_count = try writer.size(byteCount, "part.byte_count", limit: Limits.blobBytes)
+        message.pointee.codec = try writer.text(codec, "part.codec")
         return message
     }
 }

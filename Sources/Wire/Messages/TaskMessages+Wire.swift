@@ -13,7 +13,13 @@ extension TrainTask {
             training: try TrainingSpecification(reading: message.training),
             seed: message.seed,
             codec: try FieldReader.text(message.codec, "train.codec"),
-            deadline: try FieldReader.duration(message.deadline_microseconds, "train.deadline_microseconds")
+            deadline: try FieldReader.duration(message.deadline_microseconds, "train.deadline_microseconds"),
+            counted: message.counted_round == 0
+                ? nil
+                : CountedUpdate(
+                    round: try FieldReader.round(message.counted_round, "train.counted_round"),
+                    attempt: message.counted_attempt
+                )
         )
     }
 
@@ -27,6 +33,10 @@ extension TrainTask {
         message.pointee.seed = seed
         message.pointee.codec = try writer.text(codec, "train.codec")
         message.pointee.deadline_microseconds = writer.microseconds(deadline)
+        if let counted {
+            message.pointee.counted_round = try FieldReader.round(counted.round.value, "train.counted_round").value
+            message.pointee.counted_attempt = counted.attempt
+        }
         return message
     }
 }

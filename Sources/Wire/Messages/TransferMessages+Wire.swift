@@ -59,7 +59,8 @@ extension UpdateOffer {
                 message.training_time_microseconds,
                 "offer.training_time_microseconds"
             ),
-            base: base
+            base: base,
+            initialLoss: message.initial_loss == 0 ? nil : message.initial_loss
         )
     }
 
@@ -76,6 +77,8 @@ extension UpdateOffer {
         message.pointee.loss = loss
         message.pointee.training_time_microseconds = writer.microseconds(trainingTime)
         if let base { message.pointee.base_digest = try writer.digest(base) }
+        // 0 stands for "not told".
+        if let initialLoss { message.pointee.initial_loss = initialLoss == 0 ? .leastNormalMagnitude : initialLoss }
         return message
     }
 }

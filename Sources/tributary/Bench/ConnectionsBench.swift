@@ -38,7 +38,7 @@ extension BenchCommand {
                 }
                 let loop = EventLoop(name: "agents")
                 try loop.start()
-                let daemons = start(on: loop, endpoint: federation.endpoint)
+                let daemons = try start(on: loop, endpoint: federation.endpoint)
                 let client = try await federation.client(on: loop)
                 let connected = try await gathered(client)
                 guard let begin = federation.coordinator.sample else {
@@ -61,7 +61,8 @@ extension BenchCommand {
             }
         }
 
-        private func start(on loop: EventLoop, endpoint: TCPEndpoint) -> [AgentDaemon] {
+        private func start(on loop: EventLoop, endpoint: TCPEndpoint) throws -> [AgentDaemon] {
+            let memories = try AgentMemoryStore()
             let logger = Logger(label: "agents") { _ in SwiftLogNoOpLogHandler() }
             let data = Dataset(name: "none", train: nil, test: nil)
             return (1...count).map { number in
@@ -73,7 +74,7 @@ extension BenchCommand {
                 let daemon = AgentDaemon(
                     endpoint: endpoint,
                     configuration: configuration,
-                    trainer: AgentTrainer(data: data),
+                    trainer: AgentTrainer(data: data, memories: memories),
                     outbox: MemoryOutbox(),
                     loop: loop,
                     seed: Seed(UInt64(number)),

@@ -7,6 +7,7 @@ import Learning
 import Ledger
 import Randomness
 import Rounds
+import UpdateCoding
 
 /// Runs an agent until it is asked to stop.
 struct AgentCommand: AsyncParsableCommand {
@@ -76,12 +77,13 @@ struct AgentCommand: AsyncParsableCommand {
             throw ValidationError("--patience takes a time like 30s")
         }
         let dataset = try Self.load(data)
-        let outbox: any UpdateOutbox = try state.map { try Outbox(in: StateFolder(path: $0)) } ?? MemoryOutbox()
+        let folder = try state.map { try StateFolder(path: $0) }
+        let outbox: any UpdateOutbox = try folder.map { try Outbox(in: $0) } ?? MemoryOutbox()
         var random = SystemRandomNumberGenerator()
         let configuration = AgentConfiguration(
             agent: agent,
             incarnation: random.next(),
-            codecs: ["fp32"],
+            codecs: CodecRegistry.codecNames,
             labels: try parsedLabels(),
             resources: ["samples": Double(dataset.train?.count ?? 0)],
             software: "tributary/\(Tributary.version)",
@@ -94,7 +96,7 @@ struct AgentCommand: AsyncParsableCommand {
         let daemon = AgentDaemon(
             endpoint: endpoint,
             configuration: configuration,
-            trainer: AgentTrainer(data: dataset),
+            trainer: AgentTrainer(data: dataset, memories: try AgentMemoryStore(in: folder)),
             outbox: outbox,
             loop: loop,
             seed: Seed(random.next()),
