@@ -120,6 +120,10 @@ let package = Package(
             exclude: ["Oracles"]
         ),
         tests(
+            "RoundWorkTests",
+            ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "UpdateCoding"]
+        ),
+        tests(
             "SimulationTests",
             [
                 "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "Simulation",
