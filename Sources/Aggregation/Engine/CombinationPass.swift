@@ -62,7 +62,7 @@ struct CombinationPass {
         if updates is any RandomAccessUpdateSet {
             try runInParallel(extra: extra, engine: engine, sink: sink)
         } else {
-            try runForward(extra: extra, sink: sink)
+            try runForward(extra: extra, engine: engine, sink: sink)
         }
     }
 
@@ -95,33 +95,29 @@ struct CombinationPass {
         )
     }
 
-    /// Decodes one update's block after the other: one block of floats and one of doubles, whatever the number of
-    /// updates.
+    /// Decodes block after block: a few blocks of floats and one of doubles, whatever the number of updates.
     private func runForward(
         extra: (vector: UnsafePointer<Float>, coefficient: Double)?,
+        engine: AggregationEngine,
         sink: AggregateSink
     ) throws {
         let decoders = try indices.map { try updates.makeDecoder(at: $0) }
-        let sums = AlignedBuffer<Double>(count: plan.maximumBlockElements)
-        let scratch = AlignedBuffer<Float>(count: plan.maximumBlockElements)
-        for block in plan.blocks {
-            let sum = sums.slice(0, block.range.count)
-            let values = scratch.slice(0, block.range.count)
-            sum.initialize(repeating: 0)
-            for (row, decoder) in decoders.enumerated() {
-                try decoder.decode(into: values)
-                VectorKernels.accumulate(
-                    UnsafeBufferPointer(values),
-                    weight: coefficients[block.group][row],
-                    into: sum
-                )
+        let pass = TeamCombination(
+            decoders: decoders,
+            blocks: plan.blocks,
+            coefficients: coefficients,
+            maximumBlockElements: plan.maximumBlockElements,
+            threadCount: plan.blocks.count > 1 ? max(min(engine.threadCount, decoders.count), 1) : 1
+        )
+        try withoutActuallyEscaping(sink) { sink in
+            try pass.run { block, sum in
+                if let extra {
+                    let rest = UnsafeBufferPointer(start: extra.vector + block.range.lowerBound, count: sum.count)
+                    VectorKernels.accumulate(rest, weight: extra.coefficient, into: sum)
+                }
+                try check(UnsafeBufferPointer(sum))
+                try sink(block.range.lowerBound, UnsafeBufferPointer(sum))
             }
-            if let extra {
-                let rest = UnsafeBufferPointer(start: extra.vector + block.range.lowerBound, count: sum.count)
-                VectorKernels.accumulate(rest, weight: extra.coefficient, into: sum)
-            }
-            try check(UnsafeBufferPointer(sum))
-            try sink(block.range.lowerBound, UnsafeBufferPointer(sum))
         }
         for decoder in decoders { try decoder.finish() }
     }

@@ -18,7 +18,7 @@ public protocol UpdateSet: Sendable {
 
     /// Begins reading an update from its first coordinate.
     ///
-    /// Engines read the decoders of one pass in turn, never two at the same time, but not always from the same thread.
+    /// Engines may read the decoders of different updates at the same time, each from one thread at a time.
     func makeDecoder(at index: Int) throws -> any UpdateDecoder
 }
 

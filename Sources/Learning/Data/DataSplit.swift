@@ -11,6 +11,9 @@ public enum DataSplit: Hashable, Sendable {
     case dirichlet(concentration: Double)
     /// Samples sorted by label and cut into shards of equal size, this many for each client (McMahan et al. 2017).
     case shards(perClient: Int)
+    /// This share of the samples uniformly at random, the rest sorted by label and cut into one run for each client
+    /// (the "gamma similarity" of ByzFL): 1 is ``iid``, 0 gives each client a few neighbouring classes.
+    case similarity(share: Double)
     /// By the source's own client column.
     case natural
 }
@@ -22,6 +25,7 @@ extension DataSplit: CustomStringConvertible {
         case .iid: "iid"
         case .dirichlet(let concentration): "dirichlet:\(concentration)"
         case .shards(let count): "shards:\(count)"
+        case .similarity(let share): "similarity:\(share)"
         case .natural: "natural"
         }
     }
@@ -50,10 +54,15 @@ extension DataSplit: CustomStringConvertible {
                 )
             }
             self = .shards(perClient: value)
+        case ("similarity", let text?):
+            guard let value = Double(text), value >= 0, value <= 1 else {
+                throw LearningError(.invalidSpecification, "split=similarity:\(text) needs a share from 0 to 1")
+            }
+            self = .similarity(share: value)
         default:
             throw LearningError(
                 .invalidSpecification,
-                "split=\(text) is not known; known: iid, dirichlet:ALPHA, shards:COUNT, natural"
+                "split=\(text) is not known; known: iid, dirichlet:ALPHA, shards:COUNT, similarity:SHARE, natural"
             )
         }
     }
@@ -92,6 +101,8 @@ extension DataSplit {
             owners = Self.dealByDirichlet(labels, to: clientCount, concentration: concentration, seed: seed)
         case .shards(let perClient):
             owners = try Self.dealShards(labels, to: clientCount, perClient: perClient, seed: seed)
+        case .similarity(let share):
+            owners = Self.dealBySimilarity(labels, to: clientCount, share: share, seed: seed)
         case .natural:
             owners = try Self.dealNaturally(naturalClients, to: clientCount)
         }
@@ -104,6 +115,27 @@ extension DataSplit {
         for (position, sample) in generator.permutation(count).enumerated() {
             owners[sample] = UInt32(truncatingIfNeeded: position * clientCount / count)
         }
+        return owners
+    }
+
+    private static func dealBySimilarity(
+        _ labels: [Int32],
+        to clientCount: Int,
+        share: Double,
+        seed: Seed
+    ) -> [UInt32] {
+        var generator = SeededGenerator(seed: seed.deriving("split-similarity"))
+        let order = generator.permutation(labels.count)
+        let common = Int((share * Double(labels.count)).rounded())
+        var owners = [UInt32](repeating: 0, count: labels.count)
+        func deal(_ samples: some Collection<Int>) {
+            for (position, sample) in samples.enumerated() {
+                owners[sample] = UInt32(truncatingIfNeeded: position * clientCount / samples.count)
+            }
+        }
+        deal(order[..<common])
+        deal(order[common...].sorted { (labels[$0], $0) < (labels[$1], $1) })
+        fillEmptyClients(&owners, clientCount: clientCount)
         return owners
     }
 

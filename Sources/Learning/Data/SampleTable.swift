@@ -75,6 +75,13 @@ public struct SampleTable: Sendable {
         }
     }
 
+    /// A table of the same samples with other labels.
+    ///
+    /// - Precondition: no new label is negative.
+    public func relabelled(_ label: (Int32) -> Int32) -> SampleTable {
+        SampleTable(features: features, shape: shape, labels: labels.map(label), clients: clients)
+    }
+
     /// A table of only the given samples, in the given order, that does not hold on to this one.
     public func compacted<Indices: Collection>(_ indices: Indices) -> SampleTable where Indices.Element == UInt32 {
         let width = featureCount

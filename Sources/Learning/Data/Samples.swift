@@ -28,6 +28,14 @@ public struct Samples: Sendable {
     /// The number of samples.
     public var count: Int { indices?.count ?? table.count }
 
+    /// The first samples, at most `count` of them.
+    public func first(_ count: Int) -> Samples {
+        guard let indices else {
+            return Samples(table, indices: (0..<UInt32(min(count, table.count))).map { $0 }[...])
+        }
+        return Samples(table, indices: indices.prefix(count))
+    }
+
     /// The position in the table of the sample at `offset`.
     func index(at offset: Int) -> UInt32 {
         guard let indices else { return UInt32(truncatingIfNeeded: offset) }

@@ -18,7 +18,7 @@ final class DenseNetwork {
     }
 
     /// The buffers of a batch of up to `rows` rows.
-    private struct BatchBuffers {
+    struct BatchBuffers {
         let arena: FloatArena
         let rows: Int
         /// The input, then each layer's output.
@@ -32,19 +32,22 @@ final class DenseNetwork {
     }
 
     /// Packed parameters and what the optimizer keeps beside them, all in the same layout.
-    private struct ParameterBuffers {
+    struct ParameterBuffers {
         let arena: FloatArena
         let values: UnsafeMutablePointer<Float>
     }
 
     let model: ModelArchitecture
     let layers: [Layer]
-    private let packedCount: Int
-    private let kernels: DenseKernels
+    let packedCount: Int
+    let kernels: DenseKernels
     private var parameters: ParameterBuffers?
-    private var velocity: ParameterBuffers?
-    private var offset: ParameterBuffers?
+    var velocity: ParameterBuffers?
+    var offset: ParameterBuffers?
     private var batch: BatchBuffers?
+    /// Where a gradient is collected and the parameters wait meanwhile; see DenseNetwork+Methods.swift.
+    var collected: ParameterBuffers?
+    var remembered: ParameterBuffers?
 
     init(_ model: ModelArchitecture, kernels: DenseKernels) {
         self.model = model
@@ -92,7 +95,17 @@ final class DenseNetwork {
         offset = target
     }
 
-    private func makeParameterBuffers() -> ParameterBuffers {
+    /// Lets go of all buffers: after a divergence their padding, which loading leaves as it is, may hold NaN.
+    func discardBuffers() {
+        parameters = nil
+        velocity = nil
+        offset = nil
+        collected = nil
+        remembered = nil
+        batch = nil
+    }
+
+    func makeParameterBuffers() -> ParameterBuffers {
         let arena = FloatArena(capacity: FloatArena.footprint(packedCount))
         return ParameterBuffers(arena: arena, values: arena.take(packedCount))
     }
@@ -169,12 +182,12 @@ final class DenseNetwork {
         batch = makeBatchBuffers(rows: rows)
     }
 
-    private var buffers: BatchBuffers {
+    var buffers: BatchBuffers {
         guard let batch else { preconditionFailure("room for a batch is reserved before it is used") }
         return batch
     }
 
-    private var values: UnsafeMutablePointer<Float> {
+    var values: UnsafeMutablePointer<Float> {
         guard let parameters else { preconditionFailure("parameters are loaded before they are used") }
         return parameters.values
     }
@@ -202,10 +215,13 @@ final class DenseNetwork {
     }
 
     /// Computes the logits of the batch.
-    func forward(rows: Int) {
+    func forward(rows: Int) { forward(rows: rows, layerCount: layers.count) }
+
+    /// Computes the outputs of the first layers.
+    func forward(rows: Int, layerCount: Int) {
         let buffers = buffers
         let padded = DenseKernels.paddedRows(rows)
-        for (index, layer) in layers.enumerated() {
+        for (index, layer) in layers.prefix(layerCount).enumerated() {
             let isLast = index == layers.count - 1
             kernels.forward(
                 buffers.activations[index],
@@ -250,7 +266,16 @@ final class DenseNetwork {
     }
 
     /// One SGD step from the gradient that lies in the batch's `gradient`.
-    func backwardAndStep(rows: Int, learningRate: Float, decay: Float, momentum: Float) {
+    ///
+    /// - Parameter featureGradient: a further gradient with respect to the features, laid out as
+    ///   ``featureBatch(rows:)`` has them; nil for none.
+    func backwardAndStep(
+        rows: Int,
+        learningRate: Float,
+        decay: Float,
+        momentum: Float,
+        featureGradient: UnsafePointer<Float>? = nil
+    ) {
         let buffers = buffers
         let padded = DenseKernels.paddedRows(rows)
         var step = ckt_step(learning_rate: learningRate, decay: decay, momentum: momentum)
@@ -269,6 +294,9 @@ final class DenseNetwork {
                     layer.inputs,
                     layer.outputs
                 )
+                if index == layers.count - 1, let featureGradient {
+                    addFeatureGradient(featureGradient, rows: rows, to: buffers.gradients[1])
+                }
             }
             kernels.updateWeights(
                 buffers.activations[index],

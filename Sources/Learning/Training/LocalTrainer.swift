@@ -12,8 +12,12 @@ public import Rounds
 public final class LocalTrainer {
     /// The model.
     public let model: ModelArchitecture
-    private let network: DenseNetwork
-    private var order: [UInt32] = []
+    let network: DenseNetwork
+    /// Compares features with those of fixed models; made when a method first needs it.
+    var contrast: ContrastiveLoss?
+    /// The tensors that stay on a client under FedBN.
+    var localTensors: [Int]
+    var order: [UInt32] = []
 
     /// Creates a trainer.
     public convenience init(model: ModelArchitecture) {
@@ -24,6 +28,7 @@ public final class LocalTrainer {
     init(model: ModelArchitecture, kernels: DenseKernels) {
         self.model = model
         network = DenseNetwork(model, kernels: kernels)
+        localTensors = model.layout.localTensors
     }
 
     /// Trains as ``train(parameters:samples:specification:objective:seed:into:onStep:)`` and returns the change as a
@@ -58,12 +63,12 @@ public final class LocalTrainer {
     ///     g = gradient + weight_decay * w;  v = momentum * v + g;  w -= learning_rate * v      (v = 0 at first)
     ///
     /// - Parameters:
-    ///   - objective: what to minimise; nil for what `specification.settings` says (`proximal_mu` for FedProx).
+    ///   - objective: what to minimise; nil for what `specification.settings` says, see ``ClientMethods``.
     ///   - delta: takes `trained - parameters`, as many elements as the model has.
     ///   - onStep: called after each step; returning false ends the training, with the change so far as its result.
     /// - - Throws: ``LearningError``: `diverged` where the loss or the change is not finite (the contents of `delta`
     ///   are then meaningless), `labelOutOfRange`, `shapeMismatch`, `missingData` without samples, `unknownTrainer`,
-    ///   `unknownKey`.
+    ///   `unknownKey`, `invalidSpecification` for settings out of range or of a method that keeps state.
     public func train(
         parameters: ParameterVector,
         samples: Samples,
@@ -73,116 +78,31 @@ public final class LocalTrainer {
         into delta: UnsafeMutableBufferPointer<Float>,
         onStep: (TrainingProgress) -> Bool = { _ in true }
     ) throws -> TrainingOutcome {
-        try check(parameters)
-        precondition(delta.count == parameters.count, "the change has as many elements as the model")
-        switch specification.trainer {
-        case "none":
-            delta.update(repeating: 0)
-            return TrainingOutcome(sampleCount: samples.count, steps: 0, meanLoss: nil, wasStopped: false)
-        case "sgd":
-            break
-        default:
-            throw LearningError(
-                .unknownTrainer,
-                "trainer '\(specification.trainer)' is not built in; built in: none, sgd"
+        guard let objective else {
+            return try trainWithoutState(
+                parameters: parameters,
+                samples: samples,
+                specification: specification,
+                seed: seed,
+                into: delta,
+                onStep: onStep
             )
         }
-        guard !model.layers.isEmpty else {
-            throw LearningError(
-                .unknownTrainer,
-                "a model of kind \(model.kind) cannot be trained; set training.trainer to none"
-            )
-        }
-        guard samples.count > 0 else {
-            throw LearningError(.missingData, "there are no samples to train on; give this client a part of the data")
-        }
-        try samples.check(against: model)
-        let objective = try objective ?? LocalObjectives.objective(for: specification.settings)
+        guard try begin(parameters, samples, specification, into: delta) else { return .nothing(samples) }
         let outcome = try run(
-            parameters: parameters,
+            from: parameters,
             samples: samples,
             specification: specification,
-            objective: objective,
+            plan: StepPlan(
+                objective: objective,
+                term: objective.parameterTerm(start: parameters),
+                epochs: specification.localEpochs
+            ),
             seed: seed,
             onStep: onStep
         )
-        network.writeDifference(from: parameters, into: delta)
-        guard UnsafeBufferPointer(delta).isFinite else {
-            throw divergence(step: outcome.steps, specification)
-        }
+        try writeDelta(from: parameters, into: delta, steps: outcome.steps, specification)
         return outcome
-    }
-
-    private func run(
-        parameters: ParameterVector,
-        samples: Samples,
-        specification: TrainingSpecification,
-        objective: any LocalObjective,
-        seed: Seed,
-        onStep: (TrainingProgress) -> Bool
-    ) throws -> TrainingOutcome {
-        let batchSize = min(specification.batchSize, samples.count)
-        let stepsPerEpoch = (samples.count + batchSize - 1) / batchSize
-        let allSteps = stepsPerEpoch * specification.localEpochs
-        let plannedSteps = specification.maximumSteps > 0 ? min(allSteps, specification.maximumSteps) : allSteps
-        let term = objective.parameterTerm(start: parameters)
-        let decay = Float(specification.weightDecay) + (term?.coefficient ?? 0)
-        network.load(parameters)
-        network.prepareStep(momentum: specification.momentum > 0, offset: term?.offset)
-        network.reserve(rows: batchSize)
-        var step = 0
-        var samplesSeen = 0
-        var lossSum = 0.0
-        var wasStopped = false
-        while step < plannedSteps, !wasStopped {
-            if step % stepsPerEpoch == 0 {
-                shuffle(samples, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
-            }
-            let start = step % stepsPerEpoch * batchSize
-            let rows = min(batchSize, samples.count - start)
-            order.withUnsafeBufferPointer { order in
-                network.gather(samples.table, rows: rows) { order[start + $0] }
-            }
-            network.forward(rows: rows)
-            let loss = objective.lossAndGradient(network.logitBatch(rows: rows))
-            step += 1
-            guard loss.isFinite else { throw divergence(step: step, specification) }
-            network.backwardAndStep(
-                rows: rows,
-                learningRate: Float(specification.learningRate),
-                decay: decay,
-                momentum: Float(specification.momentum)
-            )
-            lossSum += loss
-            samplesSeen += rows
-            let progress = TrainingProgress(step: step, plannedSteps: plannedSteps, samplesSeen: samplesSeen)
-            wasStopped = !onStep(progress) && step < plannedSteps
-        }
-        return TrainingOutcome(
-            sampleCount: samples.count,
-            steps: step,
-            meanLoss: lossSum / Double(samplesSeen),
-            wasStopped: wasStopped
-        )
-    }
-
-    /// Draws the order of one local epoch (Fisher and Yates).
-    private func shuffle(_ samples: Samples, seed: Seed) {
-        let count = samples.count
-        order.removeAll(keepingCapacity: true)
-        if let indices = samples.indices {
-            order.append(contentsOf: indices)
-        } else {
-            order.append(contentsOf: 0..<UInt32(truncatingIfNeeded: count))
-        }
-        var generator = SeededGenerator(seed: seed)
-        order.withUnsafeMutableBufferPointer { order in
-            var last = count - 1
-            while last > 0 {
-                order.swapAt(last, generator.below(last + 1))
-                last -= 1
-            }
-        }
     }
 
     /// Evaluates parameters on samples.
@@ -214,7 +134,7 @@ public final class LocalTrainer {
         return outcome
     }
 
-    private func check(_ parameters: ParameterVector) throws {
+    func check(_ parameters: ParameterVector) throws {
         guard parameters.count == model.layout.elementCount else {
             throw LearningError(
                 .shapeMismatch,
@@ -224,8 +144,10 @@ public final class LocalTrainer {
         }
     }
 
-    private func divergence(step: Int, _ specification: TrainingSpecification) -> LearningError {
-        LearningError(
+    /// The error of a training that diverged; nothing of its numbers stays in the network.
+    func divergence(step: Int, _ specification: TrainingSpecification) -> LearningError {
+        network.discardBuffers()
+        return LearningError(
             .diverged,
             "training diverged in step \(step) (the loss or the parameters are not finite); "
                 + "lower training.learning_rate, now \(specification.learningRate)"

@@ -19,7 +19,7 @@ public struct TrainingOutcome: Sendable, Hashable {
     /// The mean loss of the samples seen, each measured before the step that it was part of; nil without a step.
     public let meanLoss: Double?
     /// Whether the caller ended the training before its last step.
-    public let wasStopped: Bool
+    public internal(set) var wasStopped: Bool
     /// The mean loss over all of the client's samples at the parameters that training started from; nil unless the
     /// settings ask for it.
     public var initialLoss: Double?

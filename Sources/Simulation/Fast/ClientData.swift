@@ -30,7 +30,7 @@ public struct ClientData: Sendable {
         test = dataset.test
         partition = try specification.split.partition(
             labels: train.labels,
-            clientCount: scenario.clients,
+            clientCount: scenario.honestClients,
             seed: specification.seed,
             naturalClients: train.clients
         )
@@ -38,7 +38,7 @@ public struct ClientData: Sendable {
             try specification.split.testPartition(
                 labels: $0.labels,
                 trainLabels: train.labels,
-                clientCount: scenario.clients,
+                clientCount: scenario.honestClients,
                 seed: specification.seed,
                 naturalClients: $0.clients
             )
@@ -46,13 +46,25 @@ public struct ClientData: Sendable {
     }
 
     /// The samples that a client evaluates on: its share of the test part.
-    func testSamples(of client: Int, among clients: Int) -> Samples? {
-        guard let test, let testPartition else { return nil }
+    ///
+    /// Byzantine clients, which come last, evaluate nothing.
+    func testSamples(of client: Int) -> Samples? {
+        guard let test, let testPartition, client < testPartition.clientCount else { return nil }
         return Samples(test, indices: testPartition[client])
     }
 
     /// The samples of a client, from 0.
     func samples(of client: Int) -> Samples {
         Samples(train, indices: partition[client])
+    }
+
+    /// A table of the same samples with their classes in reverse order.
+    func flipped(classes: Int) -> SampleTable {
+        train.relabelled { Int32(classes) - 1 - $0 }
+    }
+
+    /// The samples of a client, out of another table of the same samples.
+    func samples(of client: Int, in table: SampleTable) -> Samples {
+        Samples(table, indices: partition[client])
     }
 }

@@ -112,6 +112,20 @@ final class ClientTrainers {
         return total
     }
 
+    /// The mean loss of every model on every client's samples.
+    func losses(of models: [ParameterVector], on samples: [Samples]) throws -> [[Double]] {
+        let all: [Result<EvaluationOutcome, any Error>] = parallel(models.count * samples.count) { trainer, index in
+            Result {
+                try trainer.evaluate(
+                    parameters: models[index / samples.count],
+                    samples: samples[index % samples.count]
+                )
+            }
+        }
+        let losses = try all.map { try $0.get().meanLoss }
+        return models.indices.map { Array(losses[($0 * samples.count)..<(($0 + 1) * samples.count)]) }
+    }
+
     /// Evaluates what each client holds on its own samples.
     func evaluate(
         _ base: ParameterVector,

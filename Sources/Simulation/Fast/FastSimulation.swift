@@ -12,21 +12,24 @@ public import Rounds
 ///
 /// Selection, seeds, training, coding and folding are those of a real run, so the final model has the same bits.
 public final class FastSimulation {
-    private let scenario: Scenario
-    private let data: ClientData
-    private let recipe: JobRecipe
-    private let trainers: ClientTrainers
-    private let clientNumbers: [AgentID: Int]
+    let scenario: Scenario
+    let data: ClientData
+    let recipe: JobRecipe
+    let trainers: ClientTrainers
+    let clientNumbers: [AgentID: Int]
     private let observer: (JobEvent) -> Void
 
     private var machine: JobMachine
-    private var model: JobModel
+    var model: JobModel
+    /// The samples with wrong labels, once an attack asked for them.
+    var flippedTable: SampleTable?
     /// What each client remembers, once it took part, in jobs whose clients remember anything.
     private var memories: [Int: ClientMemory] = [:]
     /// The newest model that each client loaded, in jobs with anchors: what it need not load again.
     private var held: [Int: ModelReference] = [:]
     private var spare = SpareVector(nil)
     private var rounds: [SimulationResult.Round] = []
+    private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
     private var trained: [UpdateKey: ClientUpdate] = [:]
     private var trainingElapsed = Duration.zero
@@ -93,7 +96,14 @@ public final class FastSimulation {
             try fold(round, updates)
             return machine.handle(.folded(model.prepared), at: now)
         case .committed(let committed):
-            rounds.append(SimulationResult.Round(committed: committed, evaluation: nil))
+            rounds.append(
+                SimulationResult.Round(
+                    committed: committed,
+                    evaluation: nil,
+                    decomposition: decomposition,
+                    bytesDown: machine.status.bytesDown
+                )
+            )
         case .evaluate(let round):
             let summary = try evaluate()
             rounds[rounds.count - 1].evaluation = summary
@@ -108,6 +118,12 @@ public final class FastSimulation {
         return []
     }
 
+    /// The number of a client, from 0.
+    func number(of agent: AgentID) -> Int {
+        guard let client = clientNumbers[agent] else { preconditionFailure("only clients of the scenario are asked") }
+        return client
+    }
+
     /// Trains everyone who was asked, in parallel, and hands the updates in by name.
     private func trainAssigned() throws -> [JobAction] {
         let tasks = assigned
@@ -115,20 +131,30 @@ public final class FastSimulation {
         for task in tasks { countLoad(of: task) }
         let start = clock.now
         let base = try model.heldByAgents(recipe)
-        let results = trainers.train(tasks, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
-            guard let client = clientNumbers[task.key.agent] else {
-                preconditionFailure("only clients of the scenario are asked")
-            }
+        let honest = tasks.filter { number(of: $0.key.agent) < scenario.honestClients }
+        var results = trainers.train(honest, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
+            let client = clientNumbers[task.key.agent] ?? 0
             return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
+        }
+        var answered = honest
+        if let specification = scenario.attack {
+            let byzantine = tasks.filter { number(of: $0.key.agent) >= scenario.honestClients }
+            let known = results.compactMap { try? $0.get() }
+            results += try attack(byzantine, knowing: known, specification)
+            answered += byzantine.prefix(results.count - honest.count)
         }
         trainingElapsed += clock.now - start
         updateCount += results.count
+        return handIn(answered, results)
+    }
+
+    private func handIn(_ tasks: [TrainTask], _ results: [Result<ClientUpdate, ClientFailure>]) -> [JobAction] {
         var actions: [JobAction] = []
         for (task, result) in zip(tasks, results) {
             switch result {
             case .success(let update):
                 trained[task.key] = update
-                if let memory = update.memory, let client = clientNumbers[task.key.agent] { memories[client] = memory }
+                if let memory = update.memory { memories[number(of: task.key.agent)] = memory }
                 actions += machine.handle(.verified(update.accepted), at: now)
             case .failure(let failure):
                 actions += machine.handle(.failed(task.key, failure.reason, failure.message), at: now)
@@ -152,11 +178,12 @@ public final class FastSimulation {
 
     private func evaluate() throws -> EvaluationSummary {
         let base = try model.heldByAgents(recipe)
-        guard data.test != nil, scenario.clients <= Self.evaluatedClients || recipe.methods.keepsState else {
+        let clients = scenario.honestClients
+        guard data.test != nil, clients <= Self.evaluatedClients || recipe.methods.keepsState else {
             return try trainers.evaluate(recipe.model(of: base), data.test)
         }
-        return try trainers.evaluate(base, clients: scenario.clients) { [data, memories, scenario] client in
-            guard let samples = data.testSamples(of: client, among: scenario.clients) else {
+        return try trainers.evaluate(base, clients: clients) { [data, memories] client in
+            guard let samples = data.testSamples(of: client) else {
                 preconditionFailure("there are test samples")
             }
             return .init(samples: samples, memory: memories[client] ?? ClientMemory())
@@ -175,6 +202,14 @@ public final class FastSimulation {
         )
         let (vector, strategy) = try JobFold.run(set, current: model, round: round, recipe: recipe, memory: spare)
         let next = try JobModel(vector, round: round, recipe: recipe, strategy: strategy, after: model)
+        if scenario.diagnose {
+            let honest = inHand.filter { number(of: $0.accepted.key.agent) < scenario.honestClients }
+            decomposition = try decompose(
+                Array(honest.prefix(Self.diagnosedClients)),
+                from: try model.heldByAgents(recipe),
+                to: recipe.model(of: vector)
+            )
+        }
         spare = SpareVector(model.vector)
         model = next
     }

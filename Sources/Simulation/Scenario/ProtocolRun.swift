@@ -87,7 +87,7 @@ final class ProtocolRun {
                 }
             },
             beginEvaluation: { agent, _, base, memory in
-                let samples = data.testSamples(of: client(agent), among: scenario.clients)
+                let samples = data.testSamples(of: client(agent))
                 return pool.begin { trainer in
                     guard let samples else { return EvaluationSummary() }
                     let parameters = try trainer.evaluationParameters(base: base, memory: memory)

@@ -26,8 +26,13 @@ public struct Scenario: Sendable, Codable {
     public var split: String?
     /// Threads that train; 0 for one a core.
     public var threads: Int
+    /// The Byzantine clients; nil for none. Mode `fast` only.
+    public var attack: AttackSpecification?
+    /// Whether each round's loss is decomposed into its local, distribution-shift and aggregation parts, which costs
+    /// m x m evaluations for m clients. Mode `fast` only.
+    public var diagnose: Bool
 
-    private static let ownKeys = ["mode", "clients", "data", "split", "threads"]
+    private static let ownKeys = ["mode", "clients", "data", "split", "threads", "attack", "diagnose"]
 
     /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
     public init(from decoder: any Decoder) throws {
@@ -40,6 +45,10 @@ public struct Scenario: Sendable, Codable {
         threads = try file.value("threads", default: 0)
         try file.check(clients >= 1 && clients <= 10_000_000, "clients", "between 1 and 10000000")
         try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+        attack = try file.optional("attack")
+        diagnose = try file.value("diagnose", default: false)
+        try file.check((attack?.clients ?? 0) < clients, "attack.clients", "fewer than 'clients'")
+        try file.check(mode == .fast || (attack == nil && !diagnose), "mode", "fast with 'attack' or 'diagnose'")
         if try file.optional("minimum_agents") as Int? == nil { job.minimumAgents = clients }
         try file.check(job.minimumAgents <= clients, "minimum_agents", "at most the number of clients")
     }
@@ -53,7 +62,12 @@ public struct Scenario: Sendable, Codable {
         try container.encode(data, forKey: .init(stringValue: "data"))
         try container.encodeIfPresent(split, forKey: .init(stringValue: "split"))
         try container.encode(threads, forKey: .init(stringValue: "threads"))
+        try container.encodeIfPresent(attack, forKey: .init(stringValue: "attack"))
+        if diagnose { try container.encode(diagnose, forKey: .init(stringValue: "diagnose")) }
     }
+
+    /// The clients that have samples and train on them.
+    public var honestClients: Int { clients - (attack?.clients ?? 0) }
 
     /// The clients' names, in order.
     public var agents: [AgentID] {

@@ -11,6 +11,10 @@ public struct SimulationResult: Sendable {
         public var committed: CommittedRound
         /// The evaluation of its model, if it was evaluated.
         public var evaluation: EvaluationSummary?
+        /// The parts of its loss, if the scenario asked for them.
+        public var decomposition: LossDecomposition?
+        /// The bytes of models sent by its end, from the first round on.
+        public var bytesDown: UInt64 = 0
     }
 
     /// The job's last state.

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ModelState
+internal import Randomness
+internal import Rounds
+
+extension LocalTrainer {
+    /// Checks that there is something to train; false for the trainer `none`, whose change is zero.
+    func begin(
+        _ parameters: ParameterVector,
+        _ samples: Samples,
+        _ specification: TrainingSpecification,
+        into delta: UnsafeMutableBufferPointer<Float>
+    ) throws -> Bool {
+        try check(parameters)
+        precondition(delta.count == parameters.count, "the change has as many elements as the model")
+        switch specification.trainer {
+        case "none":
+            delta.update(repeating: 0)
+            return false
+        case "sgd":
+            break
+        default:
+            throw LearningError(
+                .unknownTrainer,
+                "trainer '\(specification.trainer)' is not built in; built in: none, sgd"
+            )
+        }
+        guard !model.layers.isEmpty else {
+            throw LearningError(
+                .unknownTrainer,
+                "a model of kind \(model.kind) cannot be trained; set training.trainer to none"
+            )
+        }
+        guard samples.count > 0 else {
+            throw LearningError(.missingData, "there are no samples to train on; give this client a part of the data")
+        }
+        try samples.check(against: model)
+        return true
+    }
+
+    /// The steps of one training.
+    func plannedSteps(_ samples: Samples, _ specification: TrainingSpecification, epochs: Int) -> Int {
+        let batchSize = min(specification.batchSize, samples.count)
+        let steps = (samples.count + batchSize - 1) / batchSize * epochs
+        return specification.maximumSteps > 0 ? min(steps, specification.maximumSteps) : steps
+    }
+
+    /// Trains the network from `start`; the result stays in it.
+    func run(
+        from start: ParameterVector,
+        samples: Samples,
+        specification: TrainingSpecification,
+        plan: StepPlan,
+        seed: Seed,
+        onStep: (TrainingProgress) -> Bool
+    ) throws -> TrainingOutcome {
+        let batchSize = min(specification.batchSize, samples.count)
+        let stepsPerEpoch = (samples.count + batchSize - 1) / batchSize
+        let plannedSteps = plannedSteps(samples, specification, epochs: plan.epochs)
+        let decay = Float(specification.weightDecay) + (plan.term?.coefficient ?? 0)
+        network.load(start)
+        network.prepareStep(momentum: specification.momentum > 0, offset: plan.term?.offset)
+        network.reserve(rows: batchSize)
+        if plan.ascentRadius > 0 { network.prepareCollecting() }
+        let contrast = plan.contrast.map { prepareContrast($0, rows: batchSize) }
+        var step = 0
+        var samplesSeen = 0
+        var lossSum = 0.0
+        var wasStopped = false
+        while step < plannedSteps, !wasStopped {
+            if step % stepsPerEpoch == 0 {
+                shuffle(samples, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
+            }
+            let first = step % stepsPerEpoch * batchSize
+            let rows = min(batchSize, samples.count - first)
+            order.withUnsafeBufferPointer { order in
+                network.gather(samples.table, rows: rows) { order[first + $0] }
+                contrast?.gather(samples.table, rows: rows) { order[first + $0] }
+            }
+            step += 1
+            var loss = lossAndGradient(plan, contrast, rows: rows)
+            guard loss.isFinite else { throw divergence(step: step, specification) }
+            lossSum += loss
+            if plan.ascentRadius > 0 {
+                network.collectGradient(rows: rows, featureGradient: contrast.map { UnsafePointer($0.gradient) })
+                network.perturb(radius: plan.ascentRadius)
+                loss = lossAndGradient(plan, contrast, rows: rows)
+                guard loss.isFinite else { throw divergence(step: step, specification) }
+                network.collectGradient(rows: rows, featureGradient: contrast.map { UnsafePointer($0.gradient) })
+                network.restoreAndStep(
+                    learningRate: Float(specification.learningRate),
+                    decay: decay,
+                    momentum: Float(specification.momentum)
+                )
+            } else {
+                network.backwardAndStep(
+                    rows: rows,
+                    learningRate: Float(specification.learningRate),
+                    decay: decay,
+                    momentum: Float(specification.momentum),
+                    featureGradient: contrast.map { UnsafePointer($0.gradient) }
+                )
+            }
+            samplesSeen += rows
+            let progress = TrainingProgress(step: step, plannedSteps: plannedSteps, samplesSeen: samplesSeen)
+            wasStopped = !onStep(progress) && step < plannedSteps
+        }
+        return TrainingOutcome(
+            sampleCount: samples.count,
+            steps: step,
+            meanLoss: lossSum / Double(samplesSeen),
+            wasStopped: wasStopped
+        )
+    }
+
+    /// The batch's summed loss at the network's parameters; leaves the gradients for the way back.
+    private func lossAndGradient(_ plan: StepPlan, _ contrast: ContrastiveLoss?, rows: Int) -> Double {
+        network.forward(rows: rows)
+        let loss = plan.objective.lossAndGradient(network.logitBatch(rows: rows))
+        guard let contrast else { return loss }
+        return loss + contrast.lossAndGradient(network.featureBatch(rows: rows))
+    }
+
+    private func prepareContrast(_ models: StepPlan.Contrast, rows: Int) -> ContrastiveLoss {
+        let loss = contrast ?? ContrastiveLoss(like: network)
+        contrast = loss
+        loss.prepare(models, rows: rows)
+        return loss
+    }
+
+    /// Writes the change that the training came to.
+    func writeDelta(
+        from start: ParameterVector,
+        into delta: UnsafeMutableBufferPointer<Float>,
+        steps: Int,
+        _ specification: TrainingSpecification
+    ) throws {
+        network.writeDifference(from: start, into: delta)
+        guard UnsafeBufferPointer(delta).isFinite else { throw divergence(step: steps, specification) }
+    }
+
+    /// Draws the order of one local epoch (Fisher and Yates).
+    private func shuffle(_ samples: Samples, seed: Seed) {
+        let count = samples.count
+        order.removeAll(keepingCapacity: true)
+        if let indices = samples.indices {
+            order.append(contentsOf: indices)
+        } else {
+            order.append(contentsOf: 0..<UInt32(truncatingIfNeeded: count))
+        }
+        var generator = SeededGenerator(seed: seed)
+        order.withUnsafeMutableBufferPointer { order in
+            var last = count - 1
+            while last > 0 {
+                order.swapAt(last, generator.below(last + 1))
+                last -= 1
+            }
+        }
+    }
+}
+
+extension TrainingOutcome {
+    /// The outcome of a training without steps.
+    static func nothing(_ samples: Samples) -> TrainingOutcome {
+        TrainingOutcome(sampleCount: samples.count, steps: 0, meanLoss: nil, wasStopped: false)
+    }
+}
