@@ -38,8 +38,12 @@ import Testing
 
     @Test func everyKnownSettingIsRead() throws {
         let plain = try ClientMethods(settings: [:])
-        let others: [String: Double] = ["margin_form": 2, "personal_epochs": 3, "moon_temperature": 0.2]
-        for key in ClientMethods.knownSettings {
+        let others: [String: Double] = [
+            "margin_form": 2, "personal_epochs": 3, "moon_temperature": 0.2, "update_momentum": 0.5,
+        ]
+        let released = try ClientMethods(settings: ["hypergradient": 2])
+        #expect(try ClientMethods(settings: ["hypergradient": 2, "hypergradient_clients": 5]) != released)
+        for key in ClientMethods.knownSettings where key != "hypergradient_clients" {
             #expect(try ClientMethods(settings: [key: others[key] ?? 1]) != plain, "\(key)")
         }
     }

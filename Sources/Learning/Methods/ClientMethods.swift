@@ -13,6 +13,9 @@
 /// | `dynamic_alpha` | FedDyn's dynamic regularisation | 0 or more |
 /// | `local_normalisation` | FedBN, normalisation stays on the client | 0 or 1 |
 /// | `personal_lambda`, `personal_epochs` | Ditto, a personal model beside the plain one | 0 or more; 1 or more |
+/// | `hypergradient` | FedHyper-CL, the local rate follows the hypergradient | 0; 1 paper, 2 released code |
+/// | `hypergradient_clients` | the clients of a round in the released form | 1 or more (10) |
+/// | `update_momentum` | the update is the client's momentum over its updates | 0 up to, not including, 1 |
 /// | `report_initial_loss` | the loss at the round's model goes with the update (q-FedAvg) | 0 or 1 |
 ///
 /// What changes the loss (margin, calibration, contrast) is part of the gradient that FedSAM climbs; what is a term on
@@ -23,7 +26,7 @@ public struct ClientMethods: Sendable, Hashable {
     public static let knownSettings = [
         "proximal_mu", "margin_lambda", "margin_form", "calibration_tau", "sam_rho", "moon_mu", "moon_temperature",
         "scaffold", "dynamic_alpha", "local_normalisation", "personal_lambda", "personal_epochs",
-        "report_initial_loss",
+        "hypergradient", "hypergradient_clients", "update_momentum", "report_initial_loss",
     ]
 
     /// FedProx's mu.
@@ -50,6 +53,10 @@ public struct ClientMethods: Sendable, Hashable {
     let personalLambda: Float
     /// The passes that the personal model is trained for; nil for as many as the plain one.
     let personalEpochs: Int?
+    /// How the local learning rate follows the hypergradient; nil for not at all.
+    let hypergradient: HypergradientRate.Form?
+    /// The coefficient of a client's momentum over its updates; 0 for none.
+    let updateMomentum: Float
     /// Whether the loss at the round's model is computed.
     let reportsInitialLoss: Bool
 
@@ -72,6 +79,19 @@ public struct ClientMethods: Sendable, Hashable {
         keepsNormalisation = try reader.flag("local_normalisation")
         personalLambda = try reader.factor("personal_lambda")
         personalEpochs = try reader.integer("personal_epochs", in: 1...(1 << 20))
+        let clients = try reader.integer("hypergradient_clients", in: 1...(1 << 20)) ?? 10
+        switch try reader.integer("hypergradient", in: 0...2) ?? 0 {
+        case 1: hypergradient = .paper
+        case 2: hypergradient = .released(clients: clients)
+        default: hypergradient = nil
+        }
+        updateMomentum = try reader.factor("update_momentum")
+        guard updateMomentum < 1 else {
+            throw LearningError(
+                .invalidSpecification,
+                "training.settings.update_momentum must be at least 0 and below 1, not \(updateMomentum)"
+            )
+        }
         reportsInitialLoss = try reader.flag("report_initial_loss")
         try refuseConflicts()
     }
@@ -79,6 +99,7 @@ public struct ClientMethods: Sendable, Hashable {
     /// Whether a client remembers anything between rounds; then ``ClientState`` must be kept for it.
     public var keepsState: Bool {
         usesControlVariates || dynamicAlpha > 0 || contrastMu > 0 || keepsNormalisation || personalLambda > 0
+            || hypergradient != nil || updateMomentum > 0
     }
 
     /// Whether control variates travel with the model and with the updates: SCAFFOLD.
@@ -99,6 +120,13 @@ public struct ClientMethods: Sendable, Hashable {
                 "dynamic_alpha",
                 "proximal_mu",
                 "FedDyn has a pull of its own, and with a second one its memory is not the client's gradient"
+            )
+        }
+        if updateMomentum > 0, usesControlVariates || isDynamic {
+            throw Self.conflict(
+                "update_momentum",
+                usesControlVariates ? "scaffold" : "dynamic_alpha",
+                "the state follows what the client trained, and a momentum sends something else"
             )
         }
         if marginLambda > 0, marginForm == .logits, calibrationTau > 0 {

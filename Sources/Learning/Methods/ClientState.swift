@@ -10,10 +10,14 @@ public struct ClientState: Sendable, Equatable {
     public var vectors: [String: ParameterVector] = [:]
 
     /// The names that a vector can have, in ascending order.
-    public static let names = [dynamic, normalisation, previous, personal, control]
+    public static let names = [dynamic, hyperStart, normalisation, momentum, previous, personal, control]
 
     /// FedDyn's h_i: minus alpha times all changes so far.
     static let dynamic = "dynamic.memory"
+    /// FedHyper-CL: the round's model at the client's last round.
+    static let hyperStart = "hypergradient.start"
+    /// The client's momentum over its updates.
+    static let momentum = "momentum.update"
     /// FedBN: the tensors that stay on the client, one after the other.
     static let normalisation = "local.normalisation"
     /// MOON: the model at the end of the client's last round.

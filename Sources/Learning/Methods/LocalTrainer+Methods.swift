@@ -51,6 +51,7 @@ extension LocalTrainer {
         outcome.initialLoss = initialLoss
         try writeDelta(from: start, into: delta, steps: outcome.steps, specification)
         var next = state
+        if methods.hypergradient != nil { next.vectors[ClientState.hyperStart] = start }
         let round = FinishedRound(outcome: outcome, specification: specification, control: control)
         try remember(round, methods, state: &next, delta: delta, controlDelta: controlDelta)
         if methods.personalLambda > 0, !outcome.wasStopped {
@@ -174,6 +175,8 @@ extension LocalTrainer {
             ),
             contrast: try methods.contrast(start: start, state: state),
             ascentRadius: methods.ascentRadius,
+            hypergradient: methods.hypergradient,
+            lastStart: try state.vector(ClientState.hyperStart, count: start.count),
             epochs: specification.localEpochs
         )
     }

@@ -45,6 +45,9 @@ extension LocalTrainer {
         if let controlDelta {
             try updateControl(round, fixed, &state, UnsafeBufferPointer(delta), controlDelta)
         }
+        if methods.updateMomentum > 0 {
+            try applyMomentum(methods.updateMomentum, &state, delta)
+        }
         if methods.dynamicAlpha > 0 {
             try updateMemory(round, methods.dynamicAlpha, fixed, &state, UnsafeBufferPointer(delta))
         }
@@ -105,6 +108,24 @@ extension LocalTrainer {
         memory.clear(fixed, of: model.layout)
         guard memory.isFinite else { throw divergence(step: round.outcome.steps, round.specification) }
         state.vectors[ClientState.dynamic] = memory
+    }
+
+    /// Sends the client's momentum in the place of its update: `m <- beta m + (1 - beta) delta`, from m = 0.
+    ///
+    /// With one step a round this is the worker momentum of Byzantine-robust learning (Karimireddy et al. 2021).
+    private func applyMomentum(
+        _ beta: Float,
+        _ state: inout ClientState,
+        _ delta: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        var momentum = try state.vector(ClientState.momentum, count: delta.count) ?? ParameterVector(zeros: delta.count)
+        momentum.withMutableElements { momentum in
+            for index in momentum.indices {
+                momentum[index] = beta * momentum[index] + (1 - beta) * delta[index]
+                delta[index] = momentum[index]
+            }
+        }
+        state.vectors[ClientState.momentum] = momentum
     }
 
     /// Trains Ditto's personal model v with a pull to the round's model w.

@@ -64,6 +64,9 @@ extension LocalTrainer {
         network.reserve(rows: batchSize)
         if plan.ascentRadius > 0 { network.prepareCollecting() }
         let contrast = plan.contrast.map { prepareContrast($0, rows: batchSize) }
+        let hyper = plan.hypergradient.map {
+            HypergradientRate($0, start: start, lastStart: plan.lastStart, plannedSteps: plannedSteps)
+        }
         var step = 0
         var samplesSeen = 0
         var lossSum = 0.0
@@ -79,6 +82,7 @@ extension LocalTrainer {
                 contrast?.gather(samples.table, rows: rows) { order[first + $0] }
             }
             step += 1
+            let rate = specification.learningRate * (hyper?.factor ?? 1)
             var loss = lossAndGradient(plan, contrast, rows: rows)
             guard loss.isFinite else { throw divergence(step: step, specification) }
             lossSum += loss
@@ -89,19 +93,20 @@ extension LocalTrainer {
                 guard loss.isFinite else { throw divergence(step: step, specification) }
                 network.collectGradient(rows: rows, featureGradient: contrast.map { UnsafePointer($0.gradient) })
                 network.restoreAndStep(
-                    learningRate: Float(specification.learningRate),
+                    learningRate: Float(rate),
                     decay: decay,
                     momentum: Float(specification.momentum)
                 )
             } else {
                 network.backwardAndStep(
                     rows: rows,
-                    learningRate: Float(specification.learningRate),
+                    learningRate: Float(rate),
                     decay: decay,
                     momentum: Float(specification.momentum),
                     featureGradient: contrast.map { UnsafePointer($0.gradient) }
                 )
             }
+            if let hyper { hyper.advance(to: network.currentParameters(), rate: rate) }
             samplesSeen += rows
             let progress = TrainingProgress(step: step, plannedSteps: plannedSteps, samplesSeen: samplesSeen)
             wasStopped = !onStep(progress) && step < plannedSteps

@@ -20,6 +20,10 @@ struct StepPlan {
     var contrast: Contrast?
     /// How far along the gradient the gradient of a step is taken: FedSAM's rho, 0 for at the parameters themselves.
     var ascentRadius: Float = 0
+    /// How the learning rate changes from step to step; nil for not at all.
+    var hypergradient: HypergradientRate.Form?
+    /// The round's model at the client's last round.
+    var lastStart: ParameterVector?
     /// The passes over the samples.
     var epochs: Int
 }
