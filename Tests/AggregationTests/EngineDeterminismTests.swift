@@ -40,6 +40,21 @@ import Testing
         }
     }
 
+    @Test func noThreadRunsIntoABlockThatIsStillHandedOut() throws {
+        let rows = OracleMatrix.matrix(8, n: 4, d: 120_000, family: "plain", f: 0)
+        let set = ForwardUpdateSet(base: try Make.set(rows))
+        let expected = try FederatedAveraging(engine: AggregationEngine(threadCount: 1)).aggregate(set)
+        for repetition in 0..<10 {
+            var wrong = 0
+            let rule = FederatedAveraging(engine: AggregationEngine(threadCount: 2 + repetition % 3))
+            try rule.aggregate(set) { start, values in
+                // Other threads decode the next block while this one is read slowly.
+                for (index, value) in values.enumerated() where value != expected[start + index] { wrong += 1 }
+            }
+            #expect(wrong == 0)
+        }
+    }
+
     @Test func aStreamOfUpdatesHoldsOneBlockAtATime() throws {
         // Forward-only updates of FedAvg are decoded in turn, block by block: no decoder runs ahead of another by more.
         let rows = OracleMatrix.matrix(6, n: 3, d: 50_000, family: "plain", f: 0)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Aggregation
+import Foundation
 import ModelState
 import UpdateCoding
 
 /// A forward-only set that notes how it is read.
 struct ObservedUpdateSet: UpdateSet {
     final class Log: @unchecked Sendable {
-        // Safe: engines read decoders one at a time.
+        // Safe: changed under the lock only.
+        let lock = NSLock()
         var started = 0
         var finished = 0
         var longestBlock = 0
@@ -41,6 +43,8 @@ struct ObservedUpdateSet: UpdateSet {
 
         func decode(into block: UnsafeMutableBufferPointer<Float>) throws(UpdateCodingError) {
             try base.decode(into: block)
+            log.lock.lock()
+            defer { log.lock.unlock() }
             log.positions[ObjectIdentifier(self), default: 0] += block.count
             let positions = log.positions.values
             log.longestBlock = max(log.longestBlock, block.count)
@@ -49,6 +53,8 @@ struct ObservedUpdateSet: UpdateSet {
 
         func finish() throws(UpdateCodingError) {
             try base.finish()
+            log.lock.lock()
+            defer { log.lock.unlock() }
             log.finished += 1
             log.positions[ObjectIdentifier(self)] = nil
         }

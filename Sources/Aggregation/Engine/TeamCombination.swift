@@ -28,13 +28,14 @@ struct TeamCombination {
             for block in blocks {
                 let share = share(of: block.range.count, worker)
                 let sum = sums.slice(share.lowerBound, share.count)
-                sum.initialize(repeating: 0)
                 for start in stride(from: 0, to: decoders.count, by: batch) {
                     let end = min(start + batch, decoders.count)
                     for row in stride(from: start + worker, to: end, by: threadCount) {
                         try decoders[row].decode(into: rows.slice((row - start) * capacity, block.range.count))
                     }
                     try team.meet()
+                    // Only now has everyone, `finish` of the block before included, left the sums.
+                    if start == 0 { sum.initialize(repeating: 0) }
                     for row in start..<end {
                         VectorKernels.accumulate(
                             UnsafeBufferPointer(rows.slice((row - start) * capacity + share.lowerBound, share.count)),
