@@ -39,7 +39,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure modules: values and decisions, no C but the kernels.
-        .target(name: "CKernels", exclude: ["training_dense.inc"]),
+        .target(name: "CKernels", exclude: ["training_dense.inc", "training_sparse.inc"]),
         module("Randomness"),
         module("ModelState", ["CKernels"]),
         module("UpdateCoding", ["CKernels", "ModelState", "Randomness"]),
@@ -107,6 +107,7 @@ let package = Package(
             exclude: ["Oracles", "Fixtures"]
         ),
         tests("UpdateCodingTests", ["CKernels", "ModelState", "Randomness", "UpdateCoding"]),
+        tests("SelectionTests", ["Randomness", "Selection"]),
         tests("LosslessCodingTests", ["LosslessCoding", "ModelState", "Randomness", "UpdateCoding"]),
         tests("ModelStateTests", ["ModelState", "Randomness"]),
         tests("RoundsTests", ["ModelState", "Randomness", "Rounds"]),

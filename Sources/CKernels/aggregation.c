@@ -115,30 +115,55 @@ CLONES void ck_squared_norms(double *restrict norms, const float *const *rows, s
 // Accumulators of this many coordinates stay in the first-level cache while the rows stream past.
 #define COMBINE_CHUNK 1024
 
-CLONES void ck_combine(double *restrict out, const float *const *rows, const double *weights, size_t m, size_t n) {
+// acc += sum_i weights[i] * rows[i], in the order of i.
+CLONES static void combine_block(
+    double *restrict acc, const float *const *rows, const double *weights, size_t m, size_t start, size_t length) {
+    size_t i = 0;
+    for (; i + 4 <= m; i += 4) {
+        const float *restrict a = rows[i] + start, *restrict b = rows[i + 1] + start;
+        const float *restrict c = rows[i + 2] + start, *restrict d = rows[i + 3] + start;
+        const double wa = weights[i], wb = weights[i + 1], wc = weights[i + 2], wd = weights[i + 3];
+        for (size_t k = 0; k < length; k++) {
+            double sum = acc[k];
+            sum += wa * (double)a[k];
+            sum += wb * (double)b[k];
+            sum += wc * (double)c[k];
+            sum += wd * (double)d[k];
+            acc[k] = sum;
+        }
+    }
+    for (; i < m; i++) {
+        const float *restrict x = rows[i] + start;
+        const double w = weights[i];
+        for (size_t k = 0; k < length; k++) acc[k] += w * (double)x[k];
+    }
+}
+
+CLONES static void add_chunk(double *restrict to, const double *restrict from, size_t length) {
+    for (size_t k = 0; k < length; k++) to[k] += from[k];
+}
+
+// acc = the rows' sum in the order that ck_combine promises. Halves at the largest power of two of blocks, so that the
+// depth is the logarithm of their number.
+static void combine_rows(
+    double *restrict acc, const float *const *rows, const double *weights, size_t m, size_t start, size_t length) {
+    if (m <= CK_FOLD_BLOCK) {
+        memset(acc, 0, length * sizeof(double));
+        combine_block(acc, rows, weights, m, start, length);
+        return;
+    }
+    size_t left = CK_FOLD_BLOCK;
+    while (2 * left < m) left *= 2;
+    double right[COMBINE_CHUNK];
+    combine_rows(acc, rows, weights, left, start, length);
+    combine_rows(right, rows + left, weights + left, m - left, start, length);
+    add_chunk(acc, right, length);
+}
+
+void ck_combine(double *restrict out, const float *const *rows, const double *weights, size_t m, size_t n) {
     for (size_t start = 0; start < n; start += COMBINE_CHUNK) {
         const size_t length = n - start < COMBINE_CHUNK ? n - start : COMBINE_CHUNK;
-        double *restrict acc = out + start;
-        memset(acc, 0, length * sizeof(double));
-        size_t i = 0;
-        for (; i + 4 <= m; i += 4) {
-            const float *restrict a = rows[i] + start, *restrict b = rows[i + 1] + start;
-            const float *restrict c = rows[i + 2] + start, *restrict d = rows[i + 3] + start;
-            const double wa = weights[i], wb = weights[i + 1], wc = weights[i + 2], wd = weights[i + 3];
-            for (size_t k = 0; k < length; k++) {
-                double sum = acc[k];
-                sum += wa * (double)a[k];
-                sum += wb * (double)b[k];
-                sum += wc * (double)c[k];
-                sum += wd * (double)d[k];
-                acc[k] = sum;
-            }
-        }
-        for (; i < m; i++) {
-            const float *restrict x = rows[i] + start;
-            const double w = weights[i];
-            for (size_t k = 0; k < length; k++) acc[k] += w * (double)x[k];
-        }
+        combine_rows(out + start, rows, weights, m, start, length);
     }
 }
 

@@ -9,14 +9,23 @@
 typedef float v16 __attribute__((vector_size(64)));
 typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 
-#define INLINE static inline __attribute__((always_inline))
-
 #define PADDED(n) (((n) + 15) / 16 * 16)
 // Inputs of a panel that are multiplied at a time: 128 x 48 floats are half of the first-level cache.
 #define INPUT_BLOCK 128
 
-// The width of the next panel of a layer with `left` padded outputs to go: 48, then two of 32 rather than 48 and 16.
-#define panel_width(left) ((left) == 48 || (left) > 64 ? 48 : (left) >= 32 ? 32 : (size_t)16)
+// The most outputs of a panel. 13 registers of 16: two rows of such a panel and what multiplies them fill AVX-512's
+// register file.
+#define PANEL_WIDTH 208
+// What the sparse kernels keep in the first-level cache of a batch's gradient.
+#define SPARSE_CACHE 32768
+// Inputs whose weights the sparse forward product keeps there, at most 64: 48 x 208 floats are 40 KB.
+#define SPARSE_BLOCK 48
+
+// The width of the next panel of a layer with `left` padded outputs to go: an even share of them.
+static inline size_t panel_width(size_t left) {
+    size_t panels = (left + PANEL_WIDTH - 1) / PANEL_WIDTH;
+    return PADDED((left + panels - 1) / panels);
+}
 
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 
@@ -49,6 +58,8 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 #define TARGET __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define LANES 16
 #define TILE_ROWS 8
+#define SPARSE_DEPTH 8
+#define SPARSE_COLUMNS 13
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #include "training_dense.inc"
 
@@ -56,6 +67,8 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 #define TARGET __attribute__((target("arch=x86-64-v3")))
 #define LANES 8
 #define TILE_ROWS 4
+#define SPARSE_DEPTH 8
+#define SPARSE_COLUMNS 6
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #include "training_dense.inc"
 
@@ -63,6 +76,8 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 #define TARGET
 #define LANES 4
 #define TILE_ROWS 4
+#define SPARSE_DEPTH 8
+#define SPARSE_COLUMNS 6
 #define FMA(a, b, c) ((a) * (b) + (c))
 #include "training_dense.inc"
 #else
@@ -72,6 +87,8 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 #define TARGET
 #define LANES 4
 #define TILE_ROWS 8
+#define SPARSE_DEPTH 8
+#define SPARSE_COLUMNS 6
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #include "training_dense.inc"
 #endif
@@ -92,10 +109,16 @@ const ckt_kernels *ckt_kernels_best(void) {
     return &baseline_kernels;
 }
 
+void ckt_prefetch(const void *data, size_t bytes) {
+    const char *from = data;
+    for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
+}
+
 CLONES void ckt_gather_bytes(
     const uint8_t *data, size_t features, const uint32_t *indices, size_t rows, size_t padded_rows, float scale,
     float *out, size_t stride) {
     for (size_t r = 0; r < rows; r++) {
+        if (r + 2 < rows) ckt_prefetch(data + (size_t)indices[r + 2] * features, features);
         const uint8_t *restrict from = data + (size_t)indices[r] * features;
         float *restrict to = out + r * stride;
         for (size_t f = 0; f < features; f++) to[f] = scale * (float)from[f];
@@ -111,55 +134,85 @@ void ckt_gather_floats(
     for (size_t r = rows; r < padded_rows; r++) memset(out + r * stride, 0, features * sizeof(float));
 }
 
-// e^x for x <= 0 without a call, so that the loop over a row vectorises: x = n ln 2 + r with |r| <= ln 2 / 2, and
-// e^r by its Taylor polynomial of degree 6 (relative error below 3e-7). NaN stays NaN.
-INLINE float exponential(float x) {
-    const float shift = 12582912.0f;                      // 1.5 * 2^23: adding it rounds to an integer
-    x = x < -87.0f ? -87.0f : x;                          // e^-87 is the smallest normal result
-    float shifted = x * 1.44269504f + shift;
-    float n = shifted - shift;
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f; // ln 2 in two parts, the first exact in few bits
-    float p = 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    uint32_t bits;
-    memcpy(&bits, &shifted, 4);
-    bits = (bits + 127) << 23;                            // the low bits of `shifted` hold n; this is 2^n
-    float power;
-    memcpy(&power, &bits, 4);
-    return p * power;
-}
+// 1 / n! from n = 6 down: e^r by its Taylor polynomial (relative error below 3e-7 for |r| <= ln 2 / 2).
+static const float taylor[7] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
 
-CLONES static float row_exponentials(const float *restrict logits, float *restrict out, size_t classes) {
-    float largest = logits[0];
-    for (size_t c = 1; c < classes; c++) largest = logits[c] > largest ? logits[c] : largest;
-    for (size_t c = 0; c < classes; c++) out[c] = exponential(logits[c] - largest);
-    return largest;
+typedef int32_t m16 __attribute__((vector_size(64)));
+
+// e^x for 16 values x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2. NaN stays NaN. A macro, because an inlined function
+// must have the same target as its caller. Adding 1.5 * 2^23 rounds to an integer, n, which then stands in the low
+// bits; ln 2 comes in two parts, the first exact in few bits.
+#define exponential16(x, result)                                                                        \
+    do {                                                                                                \
+        v16 bounded = (v16)(((m16)(x) & ~((x) < -87.0f)) | ((m16)(-87.0f - (v16){0}) & ((x) < -87.0f))); \
+        v16 shifted = bounded * 1.44269504f + 12582912.0f;                                                \
+        v16 n = shifted - 12582912.0f;                                                                  \
+        v16 r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;                                        \
+        v16 sum = taylor[0] - (v16){0};                                                                 \
+        for (int t = 1; t < 7; t++) sum = sum * r + taylor[t];                                          \
+        (result) = sum * (v16)(((m16)shifted + 127) << 23);                                               \
+    } while (0)
+
+static const m16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+#define SOFTMAX_ROWS 64
+
+// Probabilities of up to SOFTMAX_ROWS rows; hands on each row's sum of exponentials and largest logit.
+CLONES static void softmax_rows(
+    const float *logits, float *probabilities, float *gradient, size_t stride, size_t rows, size_t classes, float scale,
+    float *sums, float *largest) {
+    for (size_t r = 0; r < rows; r++) {
+        const float *restrict z = logits + r * stride;
+        float *restrict p = probabilities + r * stride;
+        float *restrict g = gradient + r * stride;
+        float top = z[0];
+        for (size_t c = 1; c < classes; c++) top = z[c] > top ? z[c] : top;
+        float sum = 0, inverse;
+        // A whole register where a row has room for it; what lies past the classes is written as zero.
+        if (classes <= 16 && stride >= 16) {
+            v16 x = *(const v16_loose *)z - top;
+            exponential16(x, x);
+            for (size_t c = 0; c < classes; c++) sum += x[c];
+            inverse = 1 / sum;
+            x = (v16)((m16)(x * inverse) & (lanes < (int)classes));
+            *(v16_loose *)p = x;
+            *(v16_loose *)g = x * scale;
+        } else {
+            for (size_t c = 0; c < classes; c += 16) {
+                v16 x = {0};
+                size_t count = classes - c < 16 ? classes - c : 16;
+                memcpy(&x, z + c, count * sizeof(float));
+                x -= top;
+                exponential16(x, x);
+                memcpy(p + c, &x, count * sizeof(float));
+            }
+            for (size_t c = 0; c < classes; c++) sum += p[c];
+            inverse = 1 / sum;
+            for (size_t c = 0; c < classes; c++) {
+                p[c] *= inverse;
+                g[c] = p[c] * scale;
+            }
+        }
+        sums[r] = sum;
+        largest[r] = top;
+    }
 }
 
 double ckt_softmax_cross_entropy(
     const float *logits, float *probabilities, float *gradient, size_t stride, size_t rows, size_t padded_rows,
     size_t classes, const int32_t *labels, float scale) {
     double loss = 0;
-    for (size_t r = 0; r < rows; r++) {
-        const float *restrict z = logits + r * stride;
-        float *restrict p = probabilities + r * stride;
-        float *restrict g = gradient + r * stride;
-        float largest = row_exponentials(z, p, classes);
-        float sum = 0;
-        for (size_t c = 0; c < classes; c++) sum += p[c];
-        float inverse = 1 / sum;
-        for (size_t c = 0; c < classes; c++) {
-            p[c] *= inverse;
-            g[c] = p[c] * scale;
+    for (size_t first = 0; first < rows; first += SOFTMAX_ROWS) {
+        float sums[SOFTMAX_ROWS], largest[SOFTMAX_ROWS];
+        size_t count = rows - first < SOFTMAX_ROWS ? rows - first : SOFTMAX_ROWS;
+        softmax_rows(
+            logits + first * stride, probabilities + first * stride, gradient + first * stride, stride, count, classes,
+            scale, sums, largest);
+        for (size_t r = 0; r < count; r++) {
+            size_t label = (size_t)labels[first + r], at = (first + r) * stride + label;
+            gradient[at] = (probabilities[at] - 1) * scale;
+            loss += log((double)sums[r]) + ((double)largest[r] - (double)logits[at]);
         }
-        size_t label = (size_t)labels[r];
-        g[label] = (p[label] - 1) * scale;
-        loss += log((double)sum) + ((double)largest - (double)z[label]);
     }
     for (size_t r = rows; r < padded_rows; r++) {
         memset(probabilities + r * stride, 0, classes * sizeof(float));
@@ -182,4 +235,28 @@ double ckt_evaluate(
         *correct += best == (size_t)labels[r];
     }
     return loss;
+}
+
+CLONES int ckt_add_difference(
+    double *restrict sum, const float *restrict values, const float *restrict start, double weight, size_t n) {
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        float difference = values[i] - start[i];
+        uint32_t bits;
+        memcpy(&bits, &difference, 4);
+        bad |= ((bits & 0x7F800000u) == 0x7F800000u);
+    }
+    if (bad) return 0;
+    for (size_t i = 0; i < n; i++) sum[i] += weight * (double)(values[i] - start[i]);
+    return 1;
+}
+
+void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t inputs) {
+    size_t padded_inputs = PADDED(inputs), padded_outputs = PADDED(outputs);
+    for (size_t panel = 0, width; panel < padded_outputs; panel += width) {
+        width = panel_width(padded_outputs - panel);
+        for (size_t o = panel; o < panel + width && o < outputs; o++)
+            for (size_t i = 0; i < inputs; i++)
+                out[o * inputs + i] = packed[panel * padded_inputs + i * width + (o - panel)];
+    }
 }

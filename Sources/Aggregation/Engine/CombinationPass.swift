@@ -6,7 +6,7 @@ import UpdateCoding
 
 /// The streaming engine, and the Gram engine's second pass: a linear combination of the updates.
 ///
-///     aggregate[k] = sum_i c_i * update_i[k]     added in the order of i, in double precision
+///     aggregate[k] = sum_i c_i * update_i[k]     added in the order of BlockFold, in double precision
 ///
 /// Updates whose coefficient is zero are not read.
 struct CombinationPass {
@@ -110,11 +110,7 @@ struct CombinationPass {
             threadCount: plan.blocks.count > 1 ? max(min(engine.threadCount, decoders.count), 1) : 1
         )
         try withoutActuallyEscaping(sink) { sink in
-            try pass.run { block, sum in
-                if let extra {
-                    let rest = UnsafeBufferPointer(start: extra.vector + block.range.lowerBound, count: sum.count)
-                    VectorKernels.accumulate(rest, weight: extra.coefficient, into: sum)
-                }
+            try pass.run(extra: extra) { block, sum in
                 try check(UnsafeBufferPointer(sum))
                 try sink(block.range.lowerBound, UnsafeBufferPointer(sum))
             }

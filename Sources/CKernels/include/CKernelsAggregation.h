@@ -18,7 +18,12 @@ void ck_gram(double *restrict gram, const float *const *rows, size_t m, size_t n
 // norms[i] += sum over k < n of rows[i][k]^2
 void ck_squared_norms(double *restrict norms, const float *const *rows, size_t m, size_t n);
 
-// out[k] = sum over i of weights[i] * rows[i][k], added in the order of i from 0
+// The rows that ck_combine adds from first to last; ModelState's BlockFold has the same number.
+#define CK_FOLD_BLOCK 64
+
+// out[k] = sum over i of weights[i] * rows[i][k], in BlockFold's order: blocks of CK_FOLD_BLOCK rows from the first to
+// the last row, blocks in pairs, pairs in pairs; what has no sibling from the end. Up to CK_FOLD_BLOCK rows that is the
+// order of i.
 void ck_combine(double *restrict out, const float *const *rows, const double *weights, size_t m, size_t n);
 
 // out[r][k] = scale[r] * (sum over e in starts[r] ..< starts[r + 1] of weights[e] * rows[columns[e]][k]), a sparse

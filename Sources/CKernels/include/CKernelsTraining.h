@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels of the built-in trainer: the three products of a dense layer, gather, softmax.
 //
-// Layout. Sizes are rounded up to 16 ("padded") with zeros. A layer's weights are kept transposed in panels of 48, 32
-// or 16 outputs (as many of 48 as leave no remainder of 16): panel p, whose first output is c, begins at c *
-// padded_inputs and holds [padded_inputs][width]. With it the forward product and the weight gradient read and write
-// whole vectors in the order of memory, without horizontal sums, and the SGD step runs inside the weight gradient's
-// product, so that a gradient never travels through memory. Activations are [rows][padded size], rows a multiple of 4.
+// Layout. Sizes are rounded up to 16 ("padded") with zeros. A layer's weights are kept transposed in panels of up to
+// 208 outputs (as few panels as possible, of even shares): the panel whose first output is c begins at
+// c * padded_inputs and holds [padded_inputs][width]. With it the forward product and the weight gradient read and write whole vectors in the
+// order of memory, without horizontal sums, and the SGD step runs inside the weight gradient's product, so that a
+// gradient never travels through memory. Activations are [rows][padded size], rows a multiple of 4.
 //
 // Bits. An output element is summed over a fixed order that does not depend on the vector length: machines with fused
 // multiply-add all give the same bits; those without it (the baseline clone) may differ in the last place.
@@ -47,12 +47,27 @@ typedef struct {
     void (*pack)(const float *weights, size_t outputs, size_t inputs, float *packed);
     // out[o][i] = packed[i][o] - start[o][i]; start may be NULL (zero).
     void (*unpack_difference)(const float *packed, const float *start, float *out, size_t outputs, size_t inputs);
+    // masks[r / 32][i] has bit r % 32 where x[r][i] is not zero ([words of rows][padded inputs]); returns how many are.
+    size_t (*column_masks)(const float *x, size_t x_stride, uint32_t *masks, size_t rows, size_t inputs);
+    // forward, where x is mostly zero: the same bits where all values are finite, in less time the fewer are not zero.
+    void (*sparse_forward)(
+        const float *x, size_t x_stride, const float *weights, const float *bias, float *y, size_t rows, size_t inputs,
+        size_t outputs, int relu);
+    // update_weights, where x is zero but for the masks' bits; otherwise like sparse_forward.
+    void (*sparse_update_weights)(
+        const float *x, size_t x_stride, const uint32_t *masks, const float *dy, float *weights, float *velocity,
+        const float *offset, const ckt_step *step, size_t rows, size_t inputs, size_t outputs);
+    // Does nothing but multiply and add in registers, and returns how many floating-point operations that were.
+    double (*multiply_adds)(size_t iterations);
 } ckt_kernels;
 
 // The kernels for an instruction set: 0 baseline, 1 AVX2 with FMA, 2 AVX-512. NULL where this machine lacks it.
 const ckt_kernels *ckt_kernels_for(int level);
 // The fastest kernels that this machine can run.
 const ckt_kernels *ckt_kernels_best(void);
+
+// Asks for bytes to be brought into the cache.
+void ckt_prefetch(const void *data, size_t bytes);
 
 // out[r][f] = scale * data[indices[r]][f] for r < rows; rows up to padded_rows are zeroed.
 void ckt_gather_bytes(
@@ -72,4 +87,11 @@ double ckt_softmax_cross_entropy(
 // The rows' summed cross-entropy in double; adds the rows whose first largest logit is the label's to *correct.
 double ckt_evaluate(
     const float *logits, size_t stride, size_t rows, size_t classes, const int32_t *labels, size_t *correct);
+
+// sum[i] += weight * (values[i] - start[i]), each difference rounded to float first; returns 0 and changes nothing if a
+// difference is not finite.
+int ckt_add_difference(double *sum, const float *values, const float *start, double weight, size_t n);
+
+// out[o][i] = packed[i][o], a layer's weights or a sum of changes to them.
+void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t inputs);
 #endif

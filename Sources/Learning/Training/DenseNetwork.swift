@@ -29,6 +29,8 @@ final class DenseNetwork {
         let scratch: UnsafeMutablePointer<Float>
         let labels: UnsafeMutablePointer<Int32>
         let indices: UnsafeMutablePointer<UInt32>
+        /// Where each layer's input is not zero.
+        let masks: [ColumnMasks]
     }
 
     /// Packed parameters and what the optimizer keeps beside them, all in the same layout.
@@ -42,6 +44,8 @@ final class DenseNetwork {
     let packedCount: Int
     let kernels: DenseKernels
     private var parameters: ParameterBuffers?
+    /// What the clients of a cohort start from, packed.
+    private var start: ParameterBuffers?
     var velocity: ParameterBuffers?
     var offset: ParameterBuffers?
     private var batch: BatchBuffers?
@@ -77,6 +81,48 @@ final class DenseNetwork {
         pack(vector, into: target.values)
     }
 
+    /// Keeps the parameters from which ``restart()`` begins.
+    func loadStart(_ vector: ParameterVector) {
+        let target = start ?? makeParameterBuffers()
+        start = target
+        pack(vector, into: target.values)
+    }
+
+    /// Loads what ``loadStart(_:)`` kept; no velocity, the offset stays.
+    func restart() {
+        guard let start else { preconditionFailure("a start is loaded before it is used") }
+        let target = parameters ?? makeParameterBuffers()
+        parameters = target
+        target.values.update(from: start.values, count: packedCount)
+        velocity?.values.update(repeating: 0, count: packedCount)
+    }
+
+    /// Adds `coefficient * (parameters - start)` to a sum in the packed layout; false, and nothing added, if the
+    /// difference is not finite.
+    func addDifference(times coefficient: Double, to sum: UnsafeMutableBufferPointer<Double>) -> Bool {
+        guard let start else { preconditionFailure("a start is loaded before it is used") }
+        precondition(sum.count == packedCount, "the sum is in the packed layout")
+        return ckt_add_difference(sum.baseAddress, values, start.values, coefficient, packedCount) != 0
+    }
+
+    /// A sum of packed parameters in the model's layout.
+    func unpack(_ sum: [Double]) -> [Double] {
+        precondition(sum.count == packedCount, "the sum is in the packed layout")
+        return [Double](unsafeUninitializedCapacity: model.layout.elementCount) { target, count in
+            count = model.layout.elementCount
+            guard let target = target.baseAddress else { return }
+            sum.withUnsafeBufferPointer { sum in
+                guard let sum = sum.baseAddress else { return }
+                for (index, layer) in layers.enumerated() {
+                    let weight = target + model.layout.range(of: 2 * index).lowerBound
+                    let bias = target + model.layout.range(of: 2 * index + 1).lowerBound
+                    ckt_unpack_sum(sum + layer.weight, weight, layer.outputs, layer.inputs)
+                    bias.update(from: sum + layer.bias, count: layer.outputs)
+                }
+            }
+        }
+    }
+
     /// Prepares the optimizer's state: a zero velocity where momentum needs one, the gradient's constant part.
     func prepareStep(momentum: Bool, offset vector: ParameterVector?) {
         if momentum {
@@ -104,6 +150,11 @@ final class DenseNetwork {
         remembered = nil
         batch = nil
     }
+
+    /// Lets go of the batch's buffers, which may hold NaN after a divergence.
+    ///
+    /// All else is written anew by ``restart()``.
+    func discardBatch() { batch = nil }
 
     func makeParameterBuffers() -> ParameterBuffers {
         let arena = FloatArena(capacity: FloatArena.footprint(packedCount))
@@ -156,7 +207,7 @@ final class DenseNetwork {
             [rows * inputs[0]] + outputs.map { rows * $0 } + [
                 rows * logitStride, rows * widest, rows * widest, scratch,
             ]
-            + [rows, rows]
+            + [rows, rows] + inputs.map { ColumnMasks.wordCount(rows: rows, paddedInputs: $0) }
         let arena = FloatArena(capacity: sizes.map(FloatArena.footprint).reduce(0, +))
         let activations = [arena.take(rows * inputs[0])] + outputs.map { arena.take(rows * $0) }
         let probabilities = arena.take(rows * logitStride)
@@ -164,6 +215,7 @@ final class DenseNetwork {
         let scratchBase = arena.take(scratch)
         let labels = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: Int32.self, capacity: rows)
         let indices = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: UInt32.self, capacity: rows)
+        let masks = inputs.map { ColumnMasks(arena: arena, rows: rows, paddedInputs: $0) }
         return BatchBuffers(
             arena: arena,
             rows: rows,
@@ -172,7 +224,8 @@ final class DenseNetwork {
             gradients: gradients,
             scratch: scratchBase,
             labels: labels,
-            indices: indices
+            indices: indices,
+            masks: masks
         )
     }
 
@@ -190,6 +243,22 @@ final class DenseNetwork {
     var values: UnsafeMutablePointer<Float> {
         guard let parameters else { preconditionFailure("parameters are loaded before they are used") }
         return parameters.values
+    }
+
+    /// Asks for samples to be brought near.
+    func prefetch(_ table: SampleTable, _ indices: ArraySlice<UInt32>) {
+        let width = layers[0].inputs
+        switch table.features {
+        case .bytes(let values, _):
+            values.withUnsafeBytes { Self.prefetch($0, stride: width, indices) }
+        case .floats(let values):
+            values.withUnsafeBytes { Self.prefetch($0, stride: 4 * width, indices) }
+        }
+    }
+
+    private static func prefetch(_ bytes: UnsafeRawBufferPointer, stride: Int, _ indices: ArraySlice<UInt32>) {
+        guard let base = bytes.baseAddress else { return }
+        for index in indices { ckt_prefetch(base + Int(index) * stride, stride) }
     }
 
     /// Takes samples of a table as the next batch.
@@ -214,6 +283,9 @@ final class DenseNetwork {
         }
     }
 
+    /// Whether zeros are left out of the batch's products with a layer's input.
+    func leavesZerosOut(layer index: Int) -> Bool { buffers.masks[index].isSparse }
+
     /// Computes the logits of the batch.
     func forward(rows: Int) { forward(rows: rows, layerCount: layers.count) }
 
@@ -222,19 +294,26 @@ final class DenseNetwork {
         let buffers = buffers
         let padded = DenseKernels.paddedRows(rows)
         for (index, layer) in layers.prefix(layerCount).enumerated() {
-            let isLast = index == layers.count - 1
-            kernels.forward(
-                buffers.activations[index],
-                layer.paddedInputs,
-                values + layer.weight,
-                values + layer.bias,
-                buffers.activations[index + 1],
-                padded,
-                layer.inputs,
-                layer.outputs,
-                isLast ? 0 : 1
-            )
+            buffers.masks[index].find(in: buffers.activations[index], rows: padded, layer: layer, kernels: kernels)
+            forward(layer: index, rows: padded)
         }
+    }
+
+    /// One layer's outputs; `rows` are padded.
+    func forward(layer index: Int, rows: Int) {
+        let (buffers, layer) = (buffers, layers[index])
+        let forward = buffers.masks[index].isSparse ? kernels.sparseForward : kernels.forward
+        forward(
+            buffers.activations[index],
+            layer.paddedInputs,
+            values + layer.weight,
+            values + layer.bias,
+            buffers.activations[index + 1],
+            rows,
+            layer.inputs,
+            layer.outputs,
+            index == layers.count - 1 ? 0 : 1
+        )
     }
 
     /// The batch's logits with room for probabilities and gradient.
@@ -276,49 +355,89 @@ final class DenseNetwork {
         momentum: Float,
         featureGradient: UnsafePointer<Float>? = nil
     ) {
-        let buffers = buffers
         let padded = DenseKernels.paddedRows(rows)
-        var step = ckt_step(learning_rate: learningRate, decay: decay, momentum: momentum)
+        let step = ckt_step(learning_rate: learningRate, decay: decay, momentum: momentum)
         for index in stride(from: layers.count - 1, through: 0, by: -1) {
-            let layer = layers[index]
-            let gradient = buffers.gradients[(layers.count - 1 - index) % 2]
-            if index > 0 {
-                // The gradient of the layer below needs the weights from before the step.
-                kernels.inputGradient(
-                    gradient,
-                    values + layer.weight,
-                    buffers.activations[index],
-                    buffers.gradients[(layers.count - index) % 2],
-                    buffers.scratch,
-                    padded,
-                    layer.inputs,
-                    layer.outputs
-                )
-                if index == layers.count - 1, let featureGradient {
-                    addFeatureGradient(featureGradient, rows: rows, to: buffers.gradients[1])
-                }
+            // The gradient of the layer below needs the weights from before the step.
+            if index > 0 { inputGradient(layer: index, rows: padded) }
+            if index > 0, index == layers.count - 1, let featureGradient {
+                addFeatureGradient(featureGradient, rows: rows, to: outputGradient(layer: index - 1))
             }
-            kernels.updateWeights(
-                buffers.activations[index],
-                layer.paddedInputs,
+            updateWeights(layer: index, step, rows: padded)
+            updateBias(layer: index, step, rows: padded)
+        }
+    }
+
+    /// The buffer of the gradient with respect to a layer's output.
+    private func outputGradient(layer index: Int) -> UnsafeMutablePointer<Float> {
+        buffers.gradients[(layers.count - 1 - index) % 2]
+    }
+
+    /// The gradient with respect to the input of a layer that is not the first; `rows` are padded.
+    func inputGradient(layer index: Int, rows: Int) {
+        let layer = layers[index]
+        kernels.inputGradient(
+            outputGradient(layer: index),
+            values + layer.weight,
+            buffers.activations[index],
+            outputGradient(layer: index - 1),
+            buffers.scratch,
+            rows,
+            layer.inputs,
+            layer.outputs
+        )
+    }
+
+    /// A step of a layer's weights; `rows` are padded.
+    func updateWeights(layer index: Int, _ step: ckt_step, rows: Int) {
+        let (layer, masks) = (layers[index], buffers.masks[index])
+        let (input, gradient) = (buffers.activations[index], outputGradient(layer: index))
+        let weights = values + layer.weight
+        let velocity = velocity.map { $0.values + layer.weight }
+        let offset = offset.map { UnsafePointer($0.values + layer.weight) }
+        let (stride, inputs, outputs) = (layer.paddedInputs, layer.inputs, layer.outputs)
+        var step = step
+        if masks.isSparse {
+            kernels.sparseUpdateWeights(
+                input,
+                stride,
+                masks.words,
                 gradient,
-                values + layer.weight,
-                velocity.map { $0.values + layer.weight },
-                offset.map { UnsafePointer($0.values + layer.weight) },
+                weights,
+                velocity,
+                offset,
                 &step,
-                padded,
-                layer.inputs,
-                layer.outputs
+                rows,
+                inputs,
+                outputs
             )
-            kernels.updateBias(
+        } else {
+            kernels.updateWeights(
+                input,
+                stride,
                 gradient,
-                values + layer.bias,
-                velocity.map { $0.values + layer.bias },
-                offset.map { UnsafePointer($0.values + layer.bias) },
+                weights,
+                velocity,
+                offset,
                 &step,
-                padded,
-                layer.outputs
+                rows,
+                inputs,
+                outputs
             )
         }
+    }
+
+    private func updateBias(layer index: Int, _ step: ckt_step, rows: Int) {
+        let layer = layers[index]
+        var step = step
+        kernels.updateBias(
+            outputGradient(layer: index),
+            values + layer.bias,
+            velocity.map { $0.values + layer.bias },
+            offset.map { UnsafePointer($0.values + layer.bias) },
+            &step,
+            rows,
+            layer.outputs
+        )
     }
 }

@@ -73,7 +73,7 @@ extension LocalTrainer {
         var wasStopped = false
         while step < plannedSteps, !wasStopped {
             if step % stepsPerEpoch == 0 {
-                shuffle(samples, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
+                Self.shuffle(&order, samples, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
             }
             let first = step % stepsPerEpoch * batchSize
             let rows = min(batchSize, samples.count - first)
@@ -83,29 +83,10 @@ extension LocalTrainer {
             }
             step += 1
             let rate = specification.learningRate * (hyper?.factor ?? 1)
-            var loss = lossAndGradient(plan, contrast, rows: rows)
-            guard loss.isFinite else { throw divergence(step: step, specification) }
-            lossSum += loss
-            if plan.ascentRadius > 0 {
-                network.collectGradient(rows: rows, featureGradient: contrast.map { UnsafePointer($0.gradient) })
-                network.perturb(radius: plan.ascentRadius)
-                loss = lossAndGradient(plan, contrast, rows: rows)
-                guard loss.isFinite else { throw divergence(step: step, specification) }
-                network.collectGradient(rows: rows, featureGradient: contrast.map { UnsafePointer($0.gradient) })
-                network.restoreAndStep(
-                    learningRate: Float(rate),
-                    decay: decay,
-                    momentum: Float(specification.momentum)
-                )
-            } else {
-                network.backwardAndStep(
-                    rows: rows,
-                    learningRate: Float(rate),
-                    decay: decay,
-                    momentum: Float(specification.momentum),
-                    featureGradient: contrast.map { UnsafePointer($0.gradient) }
-                )
+            guard let loss = makeStep(plan, contrast, rows, rate: rate, decay: decay, specification.momentum) else {
+                throw divergence(step: step, specification)
             }
+            lossSum += loss
             if let hyper { hyper.advance(to: network.currentParameters(), rate: rate) }
             samplesSeen += rows
             let progress = TrainingProgress(step: step, plannedSteps: plannedSteps, samplesSeen: samplesSeen)
@@ -117,6 +98,37 @@ extension LocalTrainer {
             meanLoss: lossSum / Double(samplesSeen),
             wasStopped: wasStopped
         )
+    }
+
+    /// Makes one step with the batch that was gathered; returns the batch's summed loss before it, nil if a loss on the
+    /// way was not finite.
+    private func makeStep(
+        _ plan: StepPlan,
+        _ contrast: ContrastiveLoss?,
+        _ rows: Int,
+        rate: Double,
+        decay: Float,
+        _ momentum: Double
+    ) -> Double? {
+        let featureGradient = contrast.map { UnsafePointer($0.gradient) }
+        let loss = lossAndGradient(plan, contrast, rows: rows)
+        guard loss.isFinite else { return nil }
+        if plan.ascentRadius > 0 {
+            network.collectGradient(rows: rows, featureGradient: featureGradient)
+            network.perturb(radius: plan.ascentRadius)
+            guard lossAndGradient(plan, contrast, rows: rows).isFinite else { return nil }
+            network.collectGradient(rows: rows, featureGradient: featureGradient)
+            network.restoreAndStep(learningRate: Float(rate), decay: decay, momentum: Float(momentum))
+        } else {
+            network.backwardAndStep(
+                rows: rows,
+                learningRate: Float(rate),
+                decay: decay,
+                momentum: Float(momentum),
+                featureGradient: featureGradient
+            )
+        }
+        return loss
     }
 
     /// The batch's summed loss at the network's parameters; leaves the gradients for the way back.
@@ -146,7 +158,7 @@ extension LocalTrainer {
     }
 
     /// Draws the order of one local epoch (Fisher and Yates).
-    private func shuffle(_ samples: Samples, seed: Seed) {
+    static func shuffle(_ order: inout [UInt32], _ samples: Samples, seed: Seed) {
         let count = samples.count
         order.removeAll(keepingCapacity: true)
         if let indices = samples.indices {

@@ -147,10 +147,6 @@ public final class LocalTrainer {
     /// The error of a training that diverged; nothing of its numbers stays in the network.
     func divergence(step: Int, _ specification: TrainingSpecification) -> LearningError {
         network.discardBuffers()
-        return LearningError(
-            .diverged,
-            "training diverged in step \(step) (the loss or the parameters are not finite); "
-                + "lower training.learning_rate, now \(specification.learningRate)"
-        )
+        return LearningError.divergence(step: step, specification)
     }
 }

@@ -94,16 +94,24 @@ extension JobMachine {
             actions.append(.refuse(update.key, reason, "the round is over or has what it wants"))
         case .wanted:
             guard case .training(var round) = stage else { return }
-            round.set(update.key.agent, to: .recording(update))
-            stage = .training(round)
+            change(&round, update.key.agent, to: .recording(update))
             actions.append(.record([.accepted(update)], .accepted(update.key.agent)))
         }
     }
 
+    /// Changes where an agent stands in the open round, of which the caller has a copy.
+    ///
+    /// The stage lets go of its own copy first: with two owners, the table of agents would be copied for every update,
+    /// which is quadratic in the cohort.
+    private mutating func change(_ round: inout RoundMachine, _ agent: AgentID, to standing: RoundMachine.Standing) {
+        stage = .queued
+        round.set(agent, to: standing)
+        stage = .training(round)
+    }
+
     mutating func acceptedRecorded(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         guard case .training(var round) = stage, case .recording(let update) = round.standing[agent] else { return }
-        round.set(agent, to: .accepted(update))
-        stage = .training(round)
+        change(&round, agent, to: .accepted(update))
         count(update, sign: 1)
         actions.append(.accept(update.key))
         settle(now, &actions)
@@ -111,8 +119,7 @@ extension JobMachine {
 
     mutating func unrecord(_ agent: AgentID, _ message: String, _ now: Instant, _ actions: inout [JobAction]) {
         guard case .training(var round) = stage, case .recording(let update) = round.standing[agent] else { return }
-        round.set(agent, to: .pending)
-        stage = .training(round)
+        change(&round, agent, to: .pending)
         actions.append(.refuse(update.key, .storageFailed, message))
         settle(now, &actions)
     }
@@ -127,8 +134,7 @@ extension JobMachine {
         guard case .training(var round) = stage, key.round == round.number, key.attempt == round.attempt,
             round.standing[key.agent] == .pending
         else { return }
-        round.set(key.agent, to: .failed(reason))
-        stage = .training(round)
+        change(&round, key.agent, to: .failed(reason))
         status.refusedUpdates += 1
         actions.append(.record([.refused(key, reason)], .refused))
         let text = "\(key.agent) in round \(key.round): \(reason)" + (message.isEmpty ? "" : ": \(message)")

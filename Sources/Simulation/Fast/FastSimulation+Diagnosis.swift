@@ -13,7 +13,11 @@ extension FastSimulation {
     static let diagnosedClients = 256
 
     /// Measures every client's model, and the model made of them, on every client's samples.
-    func decompose(_ updates: [ClientUpdate], from base: ParameterVector, to model: ParameterVector) throws
+    func decompose(
+        _ updates: [ClientUpdate],
+        from base: ParameterVector,
+        to model: ParameterVector
+    ) throws
         -> LossDecomposition
     {
         let clients = updates.map { number(of: $0.accepted.key.agent) }
