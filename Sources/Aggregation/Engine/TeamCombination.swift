@@ -6,8 +6,8 @@ import UpdateCoding
 /// A linear combination of updates that can only be decoded forward, on several threads.
 ///
 /// Each thread decodes updates of its own, then sums a share of the block's coordinates over all updates in the order
-/// of BlockFold, so the result has the bits of one thread's. Updates are taken in batches: memory does not grow with their
-/// number, but for one more sum each time it doubles beyond 64.
+/// of BlockFold, so the result has the bits of one thread's. Updates are taken in batches: memory does not grow with
+/// their number, but for one more sum each time it doubles beyond 64.
 struct TeamCombination {
     /// Updates decoded together, for each thread.
     private static let rowsPerThread = 8
