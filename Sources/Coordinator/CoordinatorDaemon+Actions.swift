@@ -41,6 +41,8 @@ extension CoordinatorDaemon {
             makeDurable(job, round)
         case .discardRound(let job, let round, let attempt):
             discard { try spool.discard(job: job, round: round, attempt: attempt) }
+        case .discardSpools(let job, let round):
+            discard { try spool.discard(job: job, through: round) }
         case .release(let job):
             release(job)
         case .notify(let event):

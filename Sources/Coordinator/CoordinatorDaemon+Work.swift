@@ -163,7 +163,6 @@ extension CoordinatorDaemon {
         switch result {
         case .success:
             for (job, round) in batch {
-                discard { try spool.discard(job: job, through: round) }
                 feed(.durable(job, round))
             }
         case .failure(let error):

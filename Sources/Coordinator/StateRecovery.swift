@@ -26,12 +26,12 @@ struct StateRecovery {
             try ledger.confirmIntact()
             try ledger.synchronize()
         }
-        let open = jobs.filter { !$0.phase.isOver }
-        var wanted: Set<JobID> = []
-        for job in open { wanted.insert(job.job) }
-        let rounds = Dictionary(uniqueKeysWithValues: open.map { ($0.job, $0.open?.round) })
+        let open = Dictionary(uniqueKeysWithValues: jobs.filter { !$0.phase.isOver }.map { ($0.job, $0) })
+        let carried = Set(open.values.flatMap { ($0.open?.carried ?? []) + $0.carried }.map(\.key))
         // Updates of the open rounds stay, accepted or half received; everything else is over.
-        try spool.discardAll { key in wanted.contains(key.job) && rounds[key.job] == key.round }
+        try spool.discardAll { key in
+            carried.contains(key) || open[key.job].map { $0.open?.round == key.round } ?? false
+        }
         return jobs
     }
 

@@ -43,7 +43,8 @@ extension UpdateMetadata {
         self.init(
             localSteps: update.steps > 0 ? Int(clamping: update.steps) : nil,
             localLearningRate: training.learningRate,
-            initialLoss: update.initialLoss
+            initialLoss: update.initialLoss,
+            staleness: Int(update.staleness)
         )
     }
 }

@@ -68,8 +68,32 @@ public struct JobRecipe: Sendable {
         }
         coordinatorRemembers =
             isAnchored || Self.sendsDifferences(uplink) || specification.strategy.optimizer != "plain"
-            || ["fedld", "centered-clipping"].contains(specification.strategy.rule)
+            || ["fedasync", "fedld", "centered-clipping"].contains(specification.strategy.rule)
+        try Self.checkRounds(specification, methods)
         _ = try strategy(for: RoundNumber.initial.next)
+    }
+
+    /// Refuses strategies that do not go with the order of rounds.
+    private static func checkRounds(_ specification: JobSpecification, _ methods: ClientMethods) throws {
+        let (strategy, mode) = (specification.strategy, specification.round.mode)
+        if ["fedbuff", "fedasync"].contains(strategy.rule), mode != .buffered {
+            throw SpecificationError(
+                .invalidValue,
+                "'strategy.rule' \(strategy.rule) is for updates of any age; set round: {mode: buffered, cohort: K}"
+            )
+        }
+        if strategy.rule == "fedasync", strategy.optimizer != "plain" || strategy.serverLearningRate != 1 {
+            throw SpecificationError(
+                .invalidValue,
+                "'strategy.rule' fedasync mixes models; leave optimizer and server_learning_rate out (alpha sets the pace)"
+            )
+        }
+        guard mode != .synchronous, methods.sendsControlVariate || strategy.optimizer == "feddyn" else { return }
+        throw SpecificationError(
+            .invalidValue,
+            "'round.mode' \(mode.rawValue) does not go with scaffold and feddyn, whose clients and server keep step; "
+                + "use synchronous rounds"
+        )
     }
 
     /// A codec without a memory.
@@ -90,11 +114,13 @@ public struct JobRecipe: Sendable {
     /// The strategy of one round; its randomness (bucketing) is new in every round.
     package func strategy(for round: RoundNumber) throws -> AggregationStrategy {
         let strategy = specification.strategy
+        var settings = strategy.settings
+        if strategy.rule == "fedasync" { settings["memory"] = Double(specification.round.maximumStaleness) }
         let made = try AggregationRegistry.strategy(
             rule: strategy.rule,
             pre: strategy.pre,
             optimizer: strategy.optimizer,
-            settings: strategy.settings,
+            settings: settings,
             seed: Seed(specification.seed).deriving("aggregation", UInt64(round.value)),
             clientCount: specification.minimumAgents
         )

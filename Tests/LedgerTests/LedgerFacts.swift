@@ -41,6 +41,7 @@ struct LedgerFacts {
         else {
             var specification = JobSpecification(name: "jöb '\(jobs.count)'", seed: .max - generator.next() % 9)
             specification.training.settings = ["mu": 0.1 + generator.uniform()]
+            if jobs.count % 2 == 1 { specification.round = RoundPolicy(mode: .buffered, cohort: 2) }
             return [.submitted(JobID(UInt64(jobs.count + 1)), specification)]
         }
         switch generator.below(10) {
@@ -54,13 +55,16 @@ struct LedgerFacts {
         default: break
         }
         guard let open = state.open else {
+            if let task = state.carried.first, generator.below(3) == 0 { return [.refused(task.key, .agentLost)] }
             let round = RoundNumber(UInt32(state.committed.count)).next
+            let cohort = Set(agents.prefix(1 + generator.below(7))).union(state.carried.map(\.key.agent))
             return [
                 .roundStarted(
                     job,
                     round,
                     attempt: state.abandonedAttempts + 1,
-                    cohort: Array(agents.prefix(1 + generator.below(7)))
+                    cohort: cohort.sorted(),
+                    carried: state.carried
                 )
             ]
         }
@@ -69,7 +73,7 @@ struct LedgerFacts {
 
     private mutating func inRound(_ job: JobID, _ open: RecoveredJob.OpenRound) -> [JournalEntry] {
         func key(_ agent: AgentID) -> UpdateKey {
-            UpdateKey(job: job, round: open.round, attempt: open.attempt, agent: agent)
+            open.key(of: agent, job)
         }
         let who = open.cohort[generator.below(open.cohort.count)]
         switch generator.below(12) {
@@ -104,7 +108,9 @@ struct LedgerFacts {
                         trainedSamples: generator.next() >> 20,
                         loss: generator.normal(),
                         trainingTime: .nanoseconds(generator.below(1 << 50)),
-                        norm: generator.uniform()
+                        norm: generator.uniform(),
+                        round: open.round,
+                        staleness: open.round.value - key(agent).round.value
                     )
                 )
             }
@@ -119,7 +125,7 @@ struct LedgerFacts {
 extension JournalEntry {
     var job: JobID {
         switch self {
-        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _),
+        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _),
             .roundAbandoned(let job, _, _),
             .roundCommitted(let job, _), .evaluated(let job, _, _):
             job

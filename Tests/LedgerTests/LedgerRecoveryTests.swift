@@ -140,7 +140,7 @@ import Testing
         #expect(found.committed.map(\.round) == [RoundNumber(1)])
         #expect(found.open == RecoveredJob.OpenRound(round: RoundNumber(2), attempt: 2, cohort: cohort))
         #expect(found.abandonedAttempts == 1)
-        #expect(found.lastCommittedAgents == [agent("a")])
+        #expect(found.lastCommitted.map(\.agent) == [agent("a")])
         #expect(found.phase == .running)
         #expect(found.evaluation?.round == RoundNumber(1))
         // The round goes on as usual, and a lost upload is asked for again.
@@ -151,6 +151,6 @@ import Testing
         #expect(try ledger.recover().first?.open?.accepted == [])
         try ledger.rollBack(job, to: .initial)
         #expect(try ledger.recover().first?.committed == [])
-        #expect(try ledger.recover().first?.lastCommittedAgents == [])
+        #expect(try ledger.recover().first?.lastCommitted == [])
     }
 }

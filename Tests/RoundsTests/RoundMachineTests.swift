@@ -125,6 +125,7 @@ struct RoundMachineTests {
         let agents = (1...situation.asked).map { AgentID(number: $0, of: 9) }
         let start = Instant.start
         var round = RoundMachine(
+            job: JobID(1),
             number: RoundNumber(1),
             attempt: 1,
             cohort: agents,
@@ -149,7 +150,14 @@ struct RoundMachineTests {
 
     @Test func foldsInTheOrderOfKeysWhateverTheOrderOfArrival() {
         let agents = (1...5).map { AgentID(number: $0, of: 9) }
-        var round = RoundMachine(number: RoundNumber(1), attempt: 1, cohort: agents, policy: RoundPolicy(), now: .start)
+        var round = RoundMachine(
+            job: JobID(1),
+            number: RoundNumber(1),
+            attempt: 1,
+            cohort: agents,
+            policy: RoundPolicy(),
+            now: .start
+        )
         for agent in agents.reversed() { round.set(agent, to: .accepted(.sample(agent))) }
         #expect(round.accepted.map(\.key.agent) == agents)
     }
@@ -157,6 +165,7 @@ struct RoundMachineTests {
     @Test func hasNoRoomOnceAcceptedAndRecordingReachTheTarget() {
         let agents = (1...4).map { AgentID(number: $0, of: 9) }
         var round = RoundMachine(
+            job: JobID(1),
             number: RoundNumber(1),
             attempt: 1,
             cohort: agents,

@@ -64,5 +64,6 @@ struct SwarmSimulationTests {
         #expect(drawn.contains { $0.cancelAfter != nil } && drawn.contains { $0.poisoner != nil })
         #expect(drawn.contains { $0.jobs.count == 2 } && drawn.contains { $0.jobs[0].round.overSelection > 0 })
         #expect(Set(drawn.map { $0.jobs[0].round.belowQuorum }).count == 3)
+        #expect(Set(drawn.map { $0.jobs[0].round.mode }).count == 3)
     }
 }

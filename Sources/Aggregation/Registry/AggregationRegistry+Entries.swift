@@ -26,6 +26,21 @@ extension AggregationRegistry {
         RuleEntry(name: "q-fedavg", keys: ["q", "lr"]) { settings, engine in
             try FairAveraging(fairness: settings.required("q"), learningRate: settings.required("lr"), engine: engine)
         },
+        RuleEntry(name: "fedbuff", keys: ["exponent", "hinge-a", "hinge-b", "weighted"]) { settings, engine in
+            BufferedAveraging(
+                staleness: try StalenessWeight(settings, rule: "fedbuff"),
+                isWeighted: try settings.flag("weighted"),
+                engine: engine
+            )
+        },
+        RuleEntry(name: "fedasync", keys: ["alpha", "exponent", "hinge-a", "hinge-b", "memory"]) { settings, engine in
+            try MixedAveraging(
+                mixing: settings.number("alpha", default: 0.6),
+                staleness: StalenessWeight(settings, rule: "fedasync"),
+                memory: settings.count("memory", default: 20),
+                engine: engine
+            )
+        },
         RuleEntry(name: "median", keys: []) { _, engine in CoordinateMedian(engine: engine) },
         RuleEntry(name: "trimmed-mean", keys: ["f"]) { settings, engine in
             TrimmedMean(faulty: try settings.count("f", default: 0), engine: engine)
@@ -114,6 +129,14 @@ extension AggregationRegistry {
             try ExtrapolatedStep(epsilon: settings.number("epsilon", default: 1e-3), engine: engine)
         },
         hypergradient("fedhyper-g", .global), hypergradient("fedhyper-sl", .local),
+        OptimizerEntry(name: "co2", keys: ["beta", "lr", "clip", "gap"]) { settings, _ in
+            try OverlappedStep(
+                momentum: settings.number("beta", default: 0.2),
+                learningRate: settings.number("lr", default: 1),
+                clip: settings.number("clip", default: 1),
+                penalisesStaleness: settings.flag("gap")
+            )
+        },
         OptimizerEntry(name: "feddyn", keys: []) { _, _ in DynamicStep() },
     ]
 

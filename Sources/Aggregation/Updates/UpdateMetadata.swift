@@ -11,9 +11,17 @@ public struct UpdateMetadata: Hashable, Sendable, Codable {
     public var localLearningRate: Double?
     /// The mean loss over the client's data at the model it started from, not negative.
     public var initialLoss: Double?
+    /// The rounds between the model that it started from and the one that it changes, 0 or more.
+    public var staleness: Int
 
     /// Creates a description.
-    public init(localSteps: Int? = nil, localLearningRate: Double? = nil, initialLoss: Double? = nil) {
+    public init(
+        localSteps: Int? = nil,
+        localLearningRate: Double? = nil,
+        initialLoss: Double? = nil,
+        staleness: Int = 0
+    ) {
+        self.staleness = staleness
         self.localSteps = localSteps
         self.localLearningRate = localLearningRate
         self.initialLoss = initialLoss

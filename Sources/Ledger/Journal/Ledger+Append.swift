@@ -43,8 +43,8 @@ extension Ledger {
             let sql = "UPDATE jobs SET phase = ?, message = ? WHERE job = ?"
             let changed = try run(database, sql, [Int64(phase.rawValue), message, LedgerValues.signed(job.number)])
             guard changed == 1 else { throw contradiction("\(job) was never submitted") }
-        case .roundStarted(let job, let round, let attempt, let cohort):
-            try started(job, round, attempt, cohort, database)
+        case .roundStarted(let job, let round, let attempt, let cohort, let carried):
+            try started(job, round, attempt, cohort, carried, database)
         case .accepted(let update): try accepted(update, database)
         case .refused(let key, let reason):
             try run(
@@ -102,14 +102,17 @@ extension Ledger {
         _ round: RoundNumber,
         _ attempt: UInt32,
         _ cohort: [AgentID],
+        _ carried: [AskedTask],
         _ database: Database
     ) throws {
         let names = cohort.map(\.name).joined(separator: " ")
         let number = LedgerValues.signed(job.number)
         let place: [(any DatabaseValueConvertible)?] = [number, Int64(round.value), Int64(attempt)]
-        let sql =
-            "INSERT INTO rounds (job, round, attempt, state, cohort) VALUES (?, ?, ?, 'open', ?) ON CONFLICT DO NOTHING"
-        guard try run(database, sql, place + [names]) == 1 else {
+        let sql = """
+            INSERT INTO rounds (job, round, attempt, state, cohort, carried) VALUES (?, ?, ?, 'open', ?, ?)
+            ON CONFLICT DO NOTHING
+            """
+        guard try run(database, sql, place + [names, LedgerValues.text(carried)]) == 1 else {
             // The same fact again, or another one in its place.
             let known = """
                 SELECT 1 FROM rounds JOIN jobs USING (job) WHERE job = ? AND round = ? AND attempt = ? AND cohort = ?
@@ -130,9 +133,10 @@ extension Ledger {
         // The open round is checked in the same statement: this is the hot path.
         let sql = """
             INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps,
-                trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
-            FROM jobs WHERE job = ?1 AND open_round = ?2 AND open_attempt = ?3
+                trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind, asked_round, asked_attempt,
+                staleness)
+            SELECT ?1, open_round, open_attempt, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?2, ?3, ?16
+            FROM jobs WHERE job = ?1 AND open_round = ?15 AND (open_attempt = ?3 OR open_round > ?2)
             """
         let changed = try run(
             database,
@@ -142,7 +146,8 @@ extension Ledger {
                 LedgerValues.signed(update.steps), LedgerValues.signed(update.trainedSamples),
                 LedgerValues.real(update.loss),
                 LedgerValues.nanoseconds(update.trainingTime), LedgerValues.real(update.norm),
-                update.initialLoss, LedgerValues.text(update.bytesByKind),
+                update.initialLoss, LedgerValues.text(update.bytesByKind), Int64(update.round.value),
+                Int64(update.staleness),
             ]
         )
         guard changed == 1 else { throw contradiction("the update \(update.key) is not of its job's open round") }

@@ -19,10 +19,13 @@ extension Ledger {
                     var job = try Self.job(row)
                     job.refusedUpdates = refused[row["job"]] ?? 0
                     job.committed = try Self.commits(job.job, database)
-                    job.open = try Self.openRound(row, database)
-                    job.lastCommittedAgents = try Self.lastCommittedAgents(row, database)
-                    job.lastCommittedAttempt =
-                        row["committed_round"] == nil ? 0 : UInt32(row.number("committed_attempt"))
+                    job.open = try Self.round(row, "open", database)
+                    if let last = try Self.round(row, "committed", database) {
+                        job.lastCommitted = last.accepted.map(\.key).sorted()
+                        if job.open == nil, job.abandonedAttempts == 0, job.specification.round.mode == .buffered {
+                            job.carried = last.unanswered(job.job)
+                        }
+                    }
                     job.lastCounted = try Self.lastCounted(job.job, database)
                     if let last = try Self.evaluations(job.job, database).last {
                         job.evaluation = (last.round, last.summary)
@@ -116,26 +119,30 @@ extension Ledger {
         }
     }
 
-    private static func openRound(_ row: Row, _ database: Database) throws -> RecoveredJob.OpenRound? {
-        guard row["open_round"] != nil else { return nil }
-        let place: StatementArguments = [row["job"] as Int64, row["open_round"] as Int64, row["open_attempt"] as Int64]
-        let cohortText = try String.fetchOne(
+    /// The job's open or last committed round with all that was accepted in it.
+    private static func round(_ row: Row, _ which: String, _ database: Database) throws -> RecoveredJob.OpenRound? {
+        guard row["\(which)_round"] != nil else { return nil }
+        let place: StatementArguments = [
+            row["job"] as Int64, row["\(which)_round"] as Int64, row["\(which)_attempt"] as Int64,
+        ]
+        let texts = try Row.fetchOne(
             database,
-            sql: "SELECT cohort FROM rounds WHERE job = ? AND round = ? AND attempt = ?",
+            sql: "SELECT cohort, carried FROM rounds WHERE job = ? AND round = ? AND attempt = ?",
             arguments: place
         )
-        let cohort = try (cohortText ?? "").split(separator: " ").map { name in
+        let cohort = try (texts?["cohort"] ?? "").split(separator: " ").map { name in
             guard let agent = AgentID(String(name)) else { throw row.damage("cohort") }
             return agent
         }
         var open = RecoveredJob.OpenRound(
-            round: try row.round("open_round"),
-            attempt: try row.word("open_attempt"),
+            round: try row.round("\(which)_round"),
+            attempt: try row.word("\(which)_attempt"),
             cohort: cohort
         )
+        open.carried = try LedgerValues.tasks(texts?["carried"] ?? "", of: JobID(row.number("job")))
         open.accepted = try Row.fetchAll(
             database,
-            sql: "SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent",
+            sql: "SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY asked_round, asked_attempt, agent",
             arguments: place
         ).map(update)
         let refusals = try Row.fetchAll(
@@ -143,15 +150,32 @@ extension Ledger {
             sql: "SELECT agent, reason FROM refusals WHERE job = ? AND round = ? AND attempt = ? ORDER BY id",
             arguments: place
         )
-        for refusal in refusals { open.refused[try refusal.agent()] = try refusal.reason("reason") }
+        for refusal in refusals {
+            let agent = try refusal.agent()
+            // Of an agent that still works on something older, only the refusal of that counts.
+            guard !open.carried.contains(where: { $0.key.agent == agent && $0.key.round < open.round }) else {
+                continue
+            }
+            open.refused[agent] = try refusal.reason("reason")
+        }
+        for task in open.carried where task.key.round < open.round {
+            let sql = """
+                SELECT reason FROM refusals WHERE job = ? AND round = ? AND attempt = ? AND agent = ?
+                ORDER BY id DESC LIMIT 1
+                """
+            guard let refusal = try Row.fetchOne(database, sql: sql, arguments: .init(arguments(task.key))) else {
+                continue
+            }
+            open.refused[task.key.agent] = try refusal.reason("reason")
+        }
         return open
     }
 
     private static func update(_ row: Row) throws -> AcceptedUpdate {
         let key = UpdateKey(
             job: JobID(row.number("job")),
-            round: try row.round(),
-            attempt: try row.word("attempt"),
+            round: row["asked_round"] == nil ? try row.round() : try row.round("asked_round"),
+            attempt: try row.word(row["asked_attempt"] == nil ? "attempt" : "asked_attempt"),
             agent: try row.agent()
         )
         return AcceptedUpdate(
@@ -165,7 +189,9 @@ extension Ledger {
             trainingTime: row.duration("training_nanoseconds"),
             norm: row.real("norm"),
             initialLoss: row["initial_loss"],
-            bytesByKind: try row.bytesByKind()
+            bytesByKind: try row.bytesByKind(),
+            round: try row.round(),
+            staleness: try row.word("staleness")
         )
     }
 
@@ -184,25 +210,18 @@ extension Ledger {
         let rows = try Row.fetchCursor(
             database,
             sql: """
-                SELECT agent, updates.round AS round, updates.attempt AS attempt
+                SELECT agent, coalesce(asked_round, round) AS asked_round, coalesce(asked_attempt, attempt) AS asked_attempt
                 FROM updates JOIN commits USING (job, round, attempt) WHERE job = ? ORDER BY round
                 """,
             arguments: [LedgerValues.signed(job.number)]
         )
         var counted: [AgentID: CountedUpdate] = [:]
         while let row = try rows.next() {
-            counted[try row.agent()] = CountedUpdate(round: try row.round(), attempt: try row.word("attempt"))
+            counted[try row.agent()] = CountedUpdate(
+                round: try row.round("asked_round"),
+                attempt: try row.word("asked_attempt")
+            )
         }
         return counted
-    }
-
-    private static func lastCommittedAgents(_ row: Row, _ database: Database) throws -> [AgentID] {
-        guard row["committed_round"] != nil else { return [] }
-        let rows = try Row.fetchAll(
-            database,
-            sql: "SELECT agent FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY agent",
-            arguments: [row["job"] as Int64, row["committed_round"] as Int64, row["committed_attempt"] as Int64]
-        )
-        return try rows.map { try $0.agent() }
     }
 }

@@ -56,8 +56,9 @@ extension Ledger {
             try queue.write { database in
                 for key in keys {
                     let sql = """
-                        DELETE FROM updates WHERE job = ?1 AND round = ?2 AND attempt = ?3 AND agent = ?4
-                        AND EXISTS (SELECT 1 FROM jobs WHERE job = ?1 AND open_round = ?2 AND open_attempt = ?3)
+                        DELETE FROM updates WHERE job = ?1 AND agent = ?4
+                        AND coalesce(asked_round, round) = ?2 AND coalesce(asked_attempt, attempt) = ?3
+                        AND (round, attempt) = (SELECT open_round, open_attempt FROM jobs WHERE job = ?1)
                         """
                     try Self.run(database, sql, Self.arguments(key))
                 }

@@ -8,6 +8,7 @@ extension Ledger {
         // A migration that was released is never changed; what comes next is a further one.
         migrator.registerMigration("1: jobs, rounds, updates") { try $0.execute(sql: firstSchema) }
         migrator.registerMigration("2: what updates and evaluations tell further") { try $0.execute(sql: secondSchema) }
+        migrator.registerMigration("3: work carried from round to round") { try $0.execute(sql: thirdSchema) }
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
@@ -17,6 +18,15 @@ extension Ledger {
         }
         try migrator.migrate(queue)
     }
+
+    /// An update's `round` and `attempt` are those in which it counts, `asked_round` and `asked_attempt` those of its key
+    /// (NULL: the same). Carried work is four words for each: agent, round, attempt, base.
+    private static let thirdSchema = """
+        ALTER TABLE rounds ADD COLUMN carried TEXT NOT NULL DEFAULT '';
+        ALTER TABLE updates ADD COLUMN asked_round INTEGER;
+        ALTER TABLE updates ADD COLUMN asked_attempt INTEGER;
+        ALTER TABLE updates ADD COLUMN staleness INTEGER NOT NULL DEFAULT 0;
+        """
 
     /// Bytes by kind are whole numbers with spaces between them; a spread is five reals.
     private static let secondSchema = """

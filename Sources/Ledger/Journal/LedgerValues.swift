@@ -17,6 +17,22 @@ enum LedgerValues {
 
     static func text(_ bytes: BytesByKind) -> String { bytes.counts.map { String($0) }.joined(separator: " ") }
 
+    static func text(_ tasks: [AskedTask]) -> String {
+        tasks.map { "\($0.key.agent) \($0.key.round) \($0.key.attempt) \($0.base)" }.joined(separator: " ")
+    }
+
+    static func tasks(_ text: String, of job: JobID) throws -> [AskedTask] {
+        let words = text.split(separator: " ")
+        return try stride(from: 0, to: words.count, by: 4).map { first in
+            guard first + 4 <= words.count, let agent = AgentID(String(words[first])),
+                let round = UInt32(words[first + 1]), let attempt = UInt32(words[first + 2]),
+                let base = UInt32(words[first + 3])
+            else { throw LedgerError(.corrupt, "the journal's list of carried work of \(job) cannot be read") }
+            let key = UpdateKey(job: job, round: RoundNumber(round), attempt: attempt, agent: agent)
+            return AskedTask(key: key, base: RoundNumber(base))
+        }
+    }
+
     static func real(_ number: Double) -> Double? { number.isNaN ? nil : number }
     static func real(_ stored: Double?) -> Double { stored ?? .nan }
 }

@@ -48,6 +48,9 @@ extension CoordinatorCore {
             actions.append(.fold(job, round, updates))
         case .committed(let committed):
             if let model = jobs[job]?.model { serve(model.reference, first: false) }
+            if let machine = jobs[job], machine.specification.round.carriesWork {
+                unreleased[job, default: [:]][committed.round] = machine.lastCommitted.sorted()
+            }
             actions.append(.makeDurable(job, committed.round))
         case .abandoned(let round, let attempt):
             actions.append(.discardRound(job, round, attempt: attempt))
@@ -88,6 +91,26 @@ extension CoordinatorCore {
         evaluations = [:]
         actions.append(.release(job))
         startNextJob(now, &actions)
+    }
+
+    /// Lets go of the updates of rounds that are on stable storage, here and on the agents.
+    ///
+    /// Where work is carried from round to round, an update's name does not tell in which round it counts, and others
+    /// of the same name may still be on their way: each agent is told of its own.
+    mutating func release(_ job: JobID, through round: RoundNumber, _ actions: inout [CoordinatorAction]) {
+        guard jobs[job]?.specification.round.carriesWork == true else {
+            actions.append(.discardSpools(job, through: round))
+            return broadcast(.roundCommitted(RoundCommitted(job: job, round: round)), &actions)
+        }
+        let durable = (unreleased[job] ?? [:]).filter { $0.key <= round }
+        for (round, keys) in durable.sorted(by: { $0.key < $1.key }) {
+            unreleased[job]?[round] = nil
+            for key in keys {
+                actions.append(.discardSpool(key))
+                guard let connection = connection(of: key.agent) else { continue }
+                actions.append(.send(connection, .roundCommitted(RoundCommitted(job: job, round: key.round))))
+            }
+        }
     }
 
     /// Sends a message to every agent that is connected, in the order of their names.

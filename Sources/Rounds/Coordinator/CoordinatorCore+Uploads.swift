@@ -12,6 +12,16 @@ extension CoordinatorCore {
         guard let job = activeJob, let part = parts.first(where: { $0.digest == request.digest }),
             request.offset >= 0, request.offset <= part.byteCount
         else {
+            if let job = activeJob, let key = jobs[job]?.carriedKey(of: agent) {
+                // It was away for too long: it is asked anew, from a newer model.
+                actions.append(.send(connection, .cancel(TaskCancellation(key: key, reason: .lateUpdate))))
+                return step(
+                    job,
+                    .failed(key, .lateUpdate, "its model was replaced before it was loaded"),
+                    now,
+                    &actions
+                )
+            }
             // The model was replaced in the meantime. A new connection begins with the current tasks.
             let text = "the model \(request.digest) is not served any more"
             return drop(connection, Goodbye(.unknownBlob, text, retryAfter: .zero), now, &actions)
@@ -35,6 +45,10 @@ extension CoordinatorCore {
         guard let job = jobs[offer.key.job] else {
             return send(.refused(offer.key, .unknownJob, "no such job here"), to: connection, &actions)
         }
+        if unreleased[offer.key.job]?.values.contains(where: { $0.contains(offer.key) }) == true {
+            // It counts, in a round that is not durable yet.
+            return send(.accepted(offer.key), to: connection, &actions)
+        }
         switch job.standing(of: offer.key) {
         case .accepted:
             send(.accepted(offer.key), to: connection, &actions)
@@ -52,8 +66,11 @@ extension CoordinatorCore {
         }
     }
 
+    /// Whether an update that is offered is settled for good: nobody needs it any more.
     private func isDurable(_ key: UpdateKey) -> Bool {
-        durableRounds[key.job].map { key.round <= $0 } ?? false
+        guard let job = jobs[key.job], let durable = durableRounds[key.job] else { return false }
+        guard job.specification.round.carriesWork else { return key.round <= durable }
+        return job.lastCommitted.contains(key) ? job.status.round <= durable : !job.hasAccepted(key)
     }
 
     /// Tells an agent that was away when its round became durable that it may forget.
@@ -62,8 +79,9 @@ extension CoordinatorCore {
         _ connection: ConnectionID,
         _ actions: inout [CoordinatorAction]
     ) {
-        guard let durable = durableRounds[key.job], key.round <= durable else { return }
-        actions.append(.send(connection, .roundCommitted(RoundCommitted(job: key.job, round: durable))))
+        guard isDurable(key), let job = jobs[key.job], let durable = durableRounds[key.job] else { return }
+        let round = job.specification.round.carriesWork ? key.round : durable
+        actions.append(.send(connection, .roundCommitted(RoundCommitted(job: key.job, round: round))))
     }
 
     private mutating func wanted(
@@ -73,7 +91,7 @@ extension CoordinatorCore {
         _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
-        if let base = offer.base, base != job.model?.reference.digest {
+        if let base = offer.base, let wanted = job.base(of: offer.key), base != wanted {
             // Made before this coordinator lost power, from a model that is not the round's any more: trained again.
             send(.refused(offer.key, .lateUpdate, "trained from another model"), to: connection, &actions)
             return step(offer.key.job, .agentAvailable(offer.key.agent), now, &actions)

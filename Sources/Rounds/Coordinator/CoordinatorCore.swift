@@ -21,6 +21,8 @@ public struct CoordinatorCore: Sendable {
     var submissions: [JobID: JobSpecification] = [:]
     /// The last round of each job whose model is on stable storage: agents may forget their updates of it.
     var durableRounds: [JobID: RoundNumber] = [:]
+    /// The updates of committed rounds that are not durable yet, in jobs that carry work from round to round.
+    var unreleased: [JobID: [RoundNumber: [UpdateKey]]] = [:]
     var activeJob: JobID?
     var lastJobNumber: UInt64 = 0
     var uploads = UploadTable()
@@ -53,7 +55,8 @@ public struct CoordinatorCore: Sendable {
             lastJobNumber = max(lastJobNumber, job.job.number)
             durableRounds[job.job] = job.committed.last?.round
             // Agents of an open round get the usual time to come back.
-            for agent in job.open?.cohort ?? [] where agents[agent] == nil {
+            let asked = (job.open?.cohort ?? []) + job.carried.map(\.key.agent)
+            for agent in asked where agents[agent] == nil {
                 agents[agent] = AgentRecord()
                 lost[agent] = now
             }
@@ -137,7 +140,7 @@ public struct CoordinatorCore: Sendable {
             countSentBytes(job, count)
         case .durable(let job, let round):
             durableRounds[job] = max(durableRounds[job] ?? .initial, round)
-            broadcast(.roundCommitted(RoundCommitted(job: job, round: round)), &actions)
+            release(job, through: round, &actions)
         case .timer:
             timer(now, &actions)
         case .shutdown:

@@ -64,6 +64,8 @@ public enum CoordinatorAction: Sendable {
     case makeDurable(JobID, RoundNumber)
     /// Delete the spools of an attempt that does not count.
     case discardRound(JobID, RoundNumber, attempt: UInt32)
+    /// Forget all spooled updates of a job's rounds up to this one.
+    case discardSpools(JobID, through: RoundNumber)
     /// The job is over: drop what only it needed.
     case release(JobID)
     /// Something happened to a job: for the log, the progress display, the metrics.

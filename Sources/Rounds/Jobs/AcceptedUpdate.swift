@@ -4,6 +4,10 @@
 public struct AcceptedUpdate: Sendable, Hashable {
     /// The update's key.
     public var key: UpdateKey
+    /// The round in which it counts: the key's, but for work that was carried into a later one.
+    public var round: RoundNumber
+    /// The rounds between the model that it started from and the model that it changes; 0 in synchronous rounds.
+    public var staleness: UInt32
     /// The digest of its coded bytes.
     public var digest: BlobDigest
     /// The coded bytes.
@@ -37,9 +41,13 @@ public struct AcceptedUpdate: Sendable, Hashable {
         trainingTime: Duration,
         norm: Double,
         initialLoss: Double? = nil,
-        bytesByKind: BytesByKind = BytesByKind()
+        bytesByKind: BytesByKind = BytesByKind(),
+        round: RoundNumber? = nil,
+        staleness: UInt32 = 0
     ) {
         self.key = key
+        self.round = round ?? key.round
+        self.staleness = staleness
         self.digest = digest
         self.byteCount = byteCount
         self.weight = weight

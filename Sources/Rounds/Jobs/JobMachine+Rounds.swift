@@ -18,18 +18,24 @@ extension JobMachine {
         case refused(ReasonCode)
     }
 
-    func select(_ count: Int, _ seed: Seed) -> [AgentID] {
-        UniformSelection().select(count, of: available.count, seed: seed).map { available[$0] }
+    /// The next cohort: those who still work on something, and others up to `count`.
+    func select(_ count: Int, beside carried: [AskedTask], _ seed: Seed) -> [AgentID] {
+        guard !carried.isEmpty else {
+            return UniformSelection().select(count, of: available.count, seed: seed).map { available[$0] }
+        }
+        let busy = Set(carried.map(\.key.agent))
+        let idle = available.filter { !busy.contains($0) }
+        let asked = UniformSelection().select(max(count - busy.count, 0), of: idle.count, seed: seed).map { idle[$0] }
+        return (asked + busy).sorted()
     }
 
     /// Says whether the update of this key is wanted now.
     public func standing(of key: UpdateKey) -> OfferStanding {
-        if key.round <= status.round {
-            let isCounted =
-                key.round == status.round && key.attempt == lastCommittedAttempt
-                && lastCommittedAgents.contains(key.agent)
-            return isCounted ? .accepted : .refused(.lateUpdate)
+        if lastCommitted.contains(key) { return .accepted }
+        if carried[key.agent]?.key == key {
+            return held.contains { $0.key == key } ? .inHand : .wanted
         }
+        if key.round <= status.round, !specification.round.carriesWork { return .refused(.lateUpdate) }
         switch stage {
         case .training(let round):
             return standing(of: key, in: round, isOpen: true)
@@ -45,6 +51,18 @@ extension JobMachine {
         }
     }
 
+    /// The digest of the model that an update of this key has to start from; nil where it is not known any more.
+    public func base(of key: UpdateKey) -> BlobDigest? {
+        let task: AskedTask? =
+            switch stage {
+            case .training(let round), .starting(let round): round.task(of: key.agent)
+            default: nil
+            }
+        let wanted = [task, carried[key.agent]].lazy.compactMap { $0 }.first { $0.key == key }?.base
+        guard let wanted, specification.round.carriesWork else { return model?.reference.digest }
+        return [model, previousModel].lazy.compactMap { $0?.reference }.first { $0.round == wanted }?.digest
+    }
+
     /// Whether a key's round begins at the given attempt or later. Such an update was made before the coordinator
     /// lost power.
     private func isAhead(_ key: UpdateKey, of round: RoundNumber, _ attempt: UInt32) -> Bool {
@@ -53,7 +71,7 @@ extension JobMachine {
     }
 
     private func standing(of key: UpdateKey, in recovered: RecoveredJob.OpenRound) -> OfferStanding {
-        guard key.round == recovered.round, key.attempt == recovered.attempt else {
+        guard key == recovered.key(of: key.agent, job) else {
             return isAhead(key, of: recovered.round, recovered.attempt) ? .notYet : .refused(.lateUpdate)
         }
         guard recovered.cohort.contains(key.agent) else { return .refused(.notSelected) }
@@ -63,16 +81,17 @@ extension JobMachine {
     }
 
     private func standing(of key: UpdateKey, in round: RoundMachine, isOpen: Bool) -> OfferStanding {
-        guard key.round == round.number, key.attempt == round.attempt else {
+        guard key == round.task(of: key.agent).key else {
             return isAhead(key, of: round.number, round.attempt) ? .notYet : .refused(.lateUpdate)
         }
+        if held.contains(where: { $0.key == key }) { return .inHand }
         switch round.standing[key.agent] {
         case nil: return .refused(.notSelected)
         case .accepted: return .accepted
         case .recording: return .inHand
         case .pending, .failed(.agentLost):
             guard isOpen else { return .refused(.lateUpdate) }
-            return round.hasRoom ? .wanted : .refused(.roundFull)
+            return round.hasRoom || round.policy.mode == .buffered ? .wanted : .refused(.roundFull)
         case .failed(let reason): return .refused(reason)
         }
     }
@@ -93,7 +112,13 @@ extension JobMachine {
         case .refused(let reason):
             actions.append(.refuse(update.key, reason, "the round is over or has what it wants"))
         case .wanted:
-            guard case .training(var round) = stage else { return }
+            guard case .training(var round) = stage, carried[update.key.agent]?.key != update.key, round.hasRoom else {
+                // Of a later round than the one under way.
+                return held.append(update)
+            }
+            var update = update
+            update.round = round.number
+            update.staleness = round.staleness(of: update.key.agent)
             change(&round, update.key.agent, to: .recording(update))
             actions.append(.record([.accepted(update)], .accepted(update.key.agent)))
         }
@@ -114,6 +139,7 @@ extension JobMachine {
         change(&round, agent, to: .accepted(update))
         count(update, sign: 1)
         actions.append(.accept(update.key))
+        workAhead(agent, round, now, &actions)
         settle(now, &actions)
     }
 
@@ -131,16 +157,26 @@ extension JobMachine {
         _ now: Instant,
         _ actions: inout [JobAction]
     ) {
-        guard case .training(var round) = stage, key.round == round.number, key.attempt == round.attempt,
+        if carried[key.agent]?.key == key { return carriedFailed(key, reason, message, &actions) }
+        guard case .training(var round) = stage, key == round.task(of: key.agent).key,
             round.standing[key.agent] == .pending
         else { return }
         change(&round, key.agent, to: .failed(reason))
+        tellFailure(key, reason, message, &actions)
+        settle(now, &actions)
+    }
+
+    mutating func tellFailure(
+        _ key: UpdateKey,
+        _ reason: ReasonCode,
+        _ message: String,
+        _ actions: inout [JobAction]
+    ) {
         status.refusedUpdates += 1
         actions.append(.record([.refused(key, reason)], .refused))
         let text = "\(key.agent) in round \(key.round): \(reason)" + (message.isEmpty ? "" : ": \(message)")
         lastTrouble = text
         actions.append(.notify(JobEvent(kind: .agentTrouble, status: status, message: text)))
-        settle(now, &actions)
     }
 
     // MARK: - The end of a round
@@ -157,7 +193,7 @@ extension JobMachine {
             let text = "round \(round.number) has \(round.acceptedCount) of \(round.target) updates; deadline extended"
             actions.append(.notify(JobEvent(kind: .status, status: status, message: text)))
         case .close:
-            withdrawPending(round, .roundFull, &actions)
+            carryOn(round, &actions)
             stage = .folding(round)
             actions.append(.fold(round.number, round.accepted))
         case .abandon:
@@ -165,10 +201,9 @@ extension JobMachine {
         }
     }
 
-    private func withdrawPending(_ round: RoundMachine, _ reason: ReasonCode, _ actions: inout [JobAction]) {
+    func withdrawPending(_ round: RoundMachine, _ reason: ReasonCode, _ actions: inout [JobAction]) {
         for agent in round.pending {
-            let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
-            actions.append(.withdraw(key, reason))
+            actions.append(.withdraw(round.task(of: agent).key, reason))
         }
     }
 
@@ -207,11 +242,11 @@ extension JobMachine {
     mutating func commitRecorded(_ now: Instant, _ actions: inout [JobAction]) {
         guard case .committing(let round, let prepared, let committed) = stage else { return }
         adopt(prepared)
-        lastCommittedAgents = Set(round.accepted.map(\.key.agent))
-        lastCommittedAttempt = round.attempt
+        lastCommitted = Set(round.accepted.map(\.key))
         if prepared.agentsRemember {
-            let counted = CountedUpdate(round: round.number, attempt: round.attempt)
-            for agent in lastCommittedAgents { lastCounted[agent] = counted }
+            for key in lastCommitted {
+                lastCounted[key.agent] = CountedUpdate(round: key.round, attempt: key.attempt)
+            }
         }
         abandonedAttempts = 0
         status.round = round.number

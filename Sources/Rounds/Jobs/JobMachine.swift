@@ -47,10 +47,14 @@ public struct JobMachine: Sendable {
     private(set) var available: [AgentID] = []
     var abandonedAttempts: UInt32 = 0
     var recoveredRound: RecoveredJob.OpenRound?
-    /// The agents whose updates are in the last committed round: offering again is acknowledged again.
-    var lastCommittedAgents: Set<AgentID> = []
-    /// The attempt that the last committed round took.
-    var lastCommittedAttempt: UInt32 = 0
+    /// The updates in the last committed round: offering them again is acknowledged again.
+    var lastCommitted: Set<UpdateKey> = []
+    /// What agents work on beyond the round that is under way: see ``RoundPolicy/Mode``.
+    var carried: [AgentID: AskedTask] = [:]
+    /// Checked updates that wait for the next round to open.
+    var held: [AcceptedUpdate] = []
+    /// The model before the current one, which carried work may have started from.
+    var previousModel: PreparedModel?
     /// Each agent's last update that counted, in a job whose agents keep a memory.
     var lastCounted: [AgentID: CountedUpdate] = [:]
     /// Why an agent last failed, for the message of a job that has to give up.
@@ -95,8 +99,8 @@ public struct JobMachine: Sendable {
         }
         abandonedAttempts = recovered.abandonedAttempts
         recoveredRound = recovered.open
-        lastCommittedAgents = Set(recovered.lastCommittedAgents)
-        lastCommittedAttempt = recovered.lastCommittedAttempt
+        lastCommitted = Set(recovered.lastCommitted)
+        carried = Dictionary(uniqueKeysWithValues: recovered.carried.map { ($0.key.agent, $0) })
         hasBegunRounds = recovered.open != nil || !recovered.committed.isEmpty || recovered.abandonedAttempts > 0
         if recovered.phase.isOver { stage = .over }
     }
@@ -195,10 +199,12 @@ public struct JobMachine: Sendable {
     /// Continues the round that was under way: the same cohort, with what it had accepted.
     private mutating func resume(_ open: RecoveredJob.OpenRound, _ now: Instant, _ actions: inout [JobAction]) {
         var round = RoundMachine(
+            job: job,
             number: open.round,
             attempt: open.attempt,
             cohort: open.cohort.sorted(),
             policy: specification.round,
+            carried: open.carried,
             now: now
         )
         for update in open.accepted where round.standing[update.key.agent] != nil {
@@ -223,6 +229,10 @@ public struct JobMachine: Sendable {
     private mutating func agentAvailable(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         insert(agent)
         away.remove(agent)
+        if let task = carried[agent], !held.contains(where: { $0.key == task.key }) {
+            // It may have come back without what it was asked for.
+            assign(task, deadline: now.advanced(by: specification.round.deadline.duration), now, &actions)
+        }
         switch stage {
         case .gathering:
             tryToStart(now, &actions)
@@ -242,6 +252,7 @@ public struct JobMachine: Sendable {
     private mutating func agentUnavailable(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         remove(agent)
         away.remove(agent)
+        drop(agent)
         if case .gathering(.some) = stage, away.isEmpty, !isFresh {
             // Nobody is left to wait for.
             stage = .gathering(until: nil)
@@ -324,13 +335,15 @@ public struct JobMachine: Sendable {
         let number = status.round.next
         let attempt = abandonedAttempts + 1
         let seed = Seed(specification.seed).deriving("selection", UInt64(number.value), UInt64(attempt))
+        let tasks = carriedTasks(into: number, attempt, &actions)
         let count = specification.round.selectionCount(available: available.count)
-        let cohort = select(count, seed)
         let round = RoundMachine(
+            job: job,
             number: number,
             attempt: attempt,
-            cohort: cohort,
+            cohort: select(count, beside: tasks, seed),
             policy: specification.round,
+            carried: tasks,
             now: now
         )
         hasBegunRounds = true
@@ -338,12 +351,26 @@ public struct JobMachine: Sendable {
         status.phase = .running
         status.message = ""
         stage = .starting(round)
-        actions.append(.record([.roundStarted(job, number, attempt: attempt, cohort: cohort)], .roundStarted))
+        actions.append(.record([entry(of: round)], .roundStarted))
+    }
+
+    private func entry(of round: RoundMachine) -> JournalEntry {
+        let carried = round.carried.values.sorted { $0.key.agent < $1.key.agent }
+        return .roundStarted(job, round.number, attempt: round.attempt, cohort: round.cohort, carried: carried)
     }
 
     private func assign(_ agent: AgentID, _ round: RoundMachine, _ now: Instant, _ actions: inout [JobAction]) {
-        guard let model else { preconditionFailure("a round begins only with a model") }
-        let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
+        assign(round.task(of: agent), deadline: round.deadline, now, &actions)
+    }
+
+    /// Asks an agent; nothing where the model to start from is not to be had any more: what the agent has made of it is
+    /// still welcome.
+    func assign(_ asked: AskedTask, deadline: Instant, _ now: Instant, _ actions: inout [JobAction]) {
+        guard
+            let model = [model, previousModel].lazy.compactMap({ $0 }).first(where: { $0.reference.round == asked.base }
+            )
+        else { return }
+        let (key, agent) = (asked.key, asked.key.agent)
         var training = specification.training
         training.learningRate *= model.learningRateFactor
         let task = TrainTask(
@@ -354,7 +381,7 @@ public struct JobMachine: Sendable {
             training: training,
             seed: seed(of: key),
             codec: specification.codec.uplink,
-            deadline: max(now.duration(to: round.deadline), .zero),
+            deadline: max(now.duration(to: deadline), .zero),
             counted: lastCounted[agent]
         )
         actions.append(.assign(agent, task))
@@ -373,7 +400,8 @@ public struct JobMachine: Sendable {
         guard case .starting(let round) = stage else { return }
         stage = .training(round)
         notify(.roundStarted, "round \(round.number): \(round.cohort.count) agents", &actions)
-        for agent in round.pending { assign(agent, round, now, &actions) }
+        for agent in round.pending where round.carried[agent] == nil { assign(agent, round, now, &actions) }
+        releaseHeld(now, &actions)
         settle(now, &actions)
     }
 
@@ -417,8 +445,7 @@ public struct JobMachine: Sendable {
     private func unfinished(_ record: JobRecord) -> JobAction? {
         switch (record, stage) {
         case (.roundStarted, .starting(let round)):
-            let entry = JournalEntry.roundStarted(job, round.number, attempt: round.attempt, cohort: round.cohort)
-            return .record([entry], record)
+            return .record([entry(of: round)], record)
         case (.committed, .committing(_, _, let committed)):
             return .record([.roundCommitted(job, committed)], record)
         case (.abandoned, .abandoning):
@@ -472,13 +499,11 @@ public struct JobMachine: Sendable {
             return
         case .training(let round), .starting(let round):
             let reason: ReasonCode = phase == .cancelled ? .jobCancelled : .roundAbandoned
-            for agent in round.pending {
-                let key = UpdateKey(job: job, round: round.number, attempt: round.attempt, agent: agent)
-                actions.append(.withdraw(key, reason))
-            }
+            for agent in round.pending { actions.append(.withdraw(round.task(of: agent).key, reason)) }
         default:
             break
         }
+        withdrawCarried(phase == .cancelled ? .jobCancelled : .roundFull, &actions)
         stage = .ending
         status.phase = phase
         status.message = message
@@ -505,6 +530,7 @@ public struct JobMachine: Sendable {
     }
 
     mutating func adopt(_ prepared: PreparedModel) {
+        previousModel = model
         model = prepared
         status.modelDigest = prepared.modelDigest
     }

@@ -6,8 +6,8 @@ public enum JournalEntry: Sendable, Equatable {
     case submitted(JobID, JobSpecification)
     /// A job changed its phase.
     case phase(JobID, JobPhase, message: String)
-    /// A round began: these agents are asked.
-    case roundStarted(JobID, RoundNumber, attempt: UInt32, cohort: [AgentID])
+    /// A round began: these agents are asked; those of `carried` still work on what they were asked before.
+    case roundStarted(JobID, RoundNumber, attempt: UInt32, cohort: [AgentID], carried: [AskedTask] = [])
     /// An update counts in its round. Its bytes are in the spool.
     case accepted(AcceptedUpdate)
     /// An update was refused, or its agent failed.
@@ -107,6 +107,8 @@ public struct RecoveredJob: Sendable, Equatable {
         public var accepted: [AcceptedUpdate]
         /// The agents whose update was refused.
         public var refused: [AgentID: ReasonCode]
+        /// What agents of the cohort still work on from earlier.
+        public var carried: [AskedTask]
 
         /// Creates a description of an open round.
         public init(
@@ -114,8 +116,10 @@ public struct RecoveredJob: Sendable, Equatable {
             attempt: UInt32,
             cohort: [AgentID],
             accepted: [AcceptedUpdate] = [],
-            refused: [AgentID: ReasonCode] = [:]
+            refused: [AgentID: ReasonCode] = [:],
+            carried: [AskedTask] = []
         ) {
+            self.carried = carried
             self.round = round
             self.attempt = attempt
             self.cohort = cohort
@@ -124,6 +128,8 @@ public struct RecoveredJob: Sendable, Equatable {
         }
     }
 
+    /// What agents still work on between a commit and the next round, in buffered rounds; in the agents' order.
+    public var carried: [AskedTask]
     /// The job.
     public var job: JobID
     /// Its specification.
@@ -134,10 +140,8 @@ public struct RecoveredJob: Sendable, Equatable {
     public var message: String
     /// The committed rounds in order.
     public var committed: [CommittedRound]
-    /// The agents whose updates are in the last committed round.
-    public var lastCommittedAgents: [AgentID]
-    /// The attempt that the last committed round took; 0 before the first commit.
-    public var lastCommittedAttempt: UInt32
+    /// The updates in the last committed round, in order.
+    public var lastCommitted: [UpdateKey]
     /// The round that was under way.
     public var open: OpenRound?
     /// Attempts at the current round that were abandoned.
@@ -156,8 +160,8 @@ public struct RecoveredJob: Sendable, Equatable {
         phase = .queued
         message = ""
         committed = []
-        lastCommittedAgents = []
-        lastCommittedAttempt = 0
+        lastCommitted = []
+        carried = []
         abandonedAttempts = 0
         refusedUpdates = 0
         lastCounted = [:]
@@ -167,8 +171,7 @@ public struct RecoveredJob: Sendable, Equatable {
     public static func == (left: RecoveredJob, right: RecoveredJob) -> Bool {
         left.job == right.job && left.specification == right.specification && left.phase == right.phase
             && left.message == right.message && left.committed == right.committed
-            && left.lastCommittedAgents == right.lastCommittedAgents
-            && left.lastCommittedAttempt == right.lastCommittedAttempt && left.open == right.open
+            && left.lastCommitted == right.lastCommitted && left.carried == right.carried && left.open == right.open
             && left.abandonedAttempts == right.abandonedAttempts && left.refusedUpdates == right.refusedUpdates
             && left.lastCounted == right.lastCounted
             && left.evaluation?.round == right.evaluation?.round
@@ -184,27 +187,27 @@ public struct RecoveredJob: Sendable, Equatable {
         case .phase(_, let newPhase, let newMessage):
             phase = newPhase
             message = newMessage
-        case .roundStarted(_, let round, let attempt, let cohort):
-            open = OpenRound(round: round, attempt: attempt, cohort: cohort)
+        case .roundStarted(_, let round, let attempt, let cohort, let tasks):
+            open = OpenRound(round: round, attempt: attempt, cohort: cohort, carried: tasks)
+            carried = []
         case .accepted(let update):
-            guard update.key.round == open?.round, update.key.attempt == open?.attempt else { return }
-            open?.accepted.removeAll { $0.key == update.key }
-            open?.accepted.append(update)
+            guard let open, open.key(of: update.key.agent, job) == update.key else { return }
+            self.open?.accepted.removeAll { $0.key == update.key }
+            self.open?.accepted.append(update)
         case .refused(let key, let reason):
             refusedUpdates += 1
-            guard key.round == open?.round, key.attempt == open?.attempt else { return }
-            open?.refused[key.agent] = reason
+            carried.removeAll { $0.key == key }
+            guard let open, open.key(of: key.agent, job) == key else { return }
+            self.open?.refused[key.agent] = reason
         case .roundAbandoned(_, let round, let attempt):
             guard open?.round == round, open?.attempt == attempt else { return }
             abandonedAttempts = attempt
             open = nil
         case .roundCommitted(_, let round):
             committed.append(round)
-            lastCommittedAgents = open?.accepted.map(\.key.agent).sorted() ?? []
-            lastCommittedAttempt = open?.attempt ?? 0
-            for agent in lastCommittedAgents {
-                lastCounted[agent] = CountedUpdate(round: round.round, attempt: lastCommittedAttempt)
-            }
+            lastCommitted = open?.accepted.map(\.key).sorted() ?? []
+            for key in lastCommitted { lastCounted[key.agent] = CountedUpdate(round: key.round, attempt: key.attempt) }
+            if specification.round.mode == .buffered { carried = open?.unanswered(job) ?? [] }
             open = nil
             abandonedAttempts = 0
         case .evaluated(_, let round, let summary):

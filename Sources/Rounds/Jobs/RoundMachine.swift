@@ -26,10 +26,13 @@ struct RoundMachine {
         case abandon
     }
 
+    let job: JobID
     let number: RoundNumber
     let attempt: UInt32
     let cohort: [AgentID]
     let policy: RoundPolicy
+    /// What agents of the cohort were asked for earlier and still work on.
+    let carried: [AgentID: AskedTask]
     let startedAt: Instant
     private(set) var deadline: Instant
     private(set) var standing: [AgentID: Standing]
@@ -38,7 +41,17 @@ struct RoundMachine {
     private(set) var pendingCount: Int
     private var extensions = 0
 
-    init(number: RoundNumber, attempt: UInt32, cohort: [AgentID], policy: RoundPolicy, now: Instant) {
+    init(
+        job: JobID,
+        number: RoundNumber,
+        attempt: UInt32,
+        cohort: [AgentID],
+        policy: RoundPolicy,
+        carried: [AskedTask] = [],
+        now: Instant
+    ) {
+        self.job = job
+        self.carried = Dictionary(uniqueKeysWithValues: carried.map { ($0.key.agent, $0) })
         self.number = number
         self.attempt = attempt
         self.cohort = cohort
@@ -60,6 +73,20 @@ struct RoundMachine {
     /// The agents that were asked and have not answered, in order.
     var pending: [AgentID] {
         cohort.filter { standing[$0] == .pending }
+    }
+
+    /// What an agent of the cohort works on.
+    func task(of agent: AgentID) -> AskedTask {
+        carried[agent]
+            ?? AskedTask(
+                key: UpdateKey(job: job, round: number, attempt: attempt, agent: agent),
+                base: RoundNumber(number.value - 1)
+            )
+    }
+
+    /// The rounds between the model that an agent's work started from and the one that this round changes.
+    func staleness(of agent: AgentID) -> UInt32 {
+        number.value - 1 - task(of: agent).base.value
     }
 
     /// Whether an update that passed its checks now would still find a place.
@@ -91,6 +118,7 @@ struct RoundMachine {
         if acceptedCount >= target { return .close }
         let isDue = now >= deadline
         guard pendingCount == 0 || isDue else { return .wait }
+        if policy.mode == .buffered { return partialBuffer() }
         if acceptedCount >= policy.quorumCount(selected: cohort.count) { return .close }
         switch policy.belowQuorum {
         case .accept:
@@ -102,6 +130,13 @@ struct RoundMachine {
             guard isDue else { return hasLostAgents ? .wait : .abandon }
             return extensions < policy.maximumExtensions ? .extend : .abandon
         }
+    }
+
+    /// What to do with a buffer that is not full and has nobody left to wait for, or at its deadline: nothing that was
+    /// accepted is ever given up.
+    private func partialBuffer() -> Decision {
+        if acceptedCount > 0, pendingCount == 0 || acceptedCount >= policy.minimumUpdates { return .close }
+        return pendingCount == 0 ? .abandon : .extend
     }
 
     private var hasLostAgents: Bool {

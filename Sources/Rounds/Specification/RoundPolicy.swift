@@ -12,8 +12,28 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
         case abandon
     }
 
-    /// Updates that a round wants; 0 asks every available agent.
+    /// How rounds follow each other.
+    public enum Mode: String, Hashable, Sendable, Codable, CaseIterable {
+        /// A round's tasks start from the model of the round before; what comes after its end does not count.
+        case synchronous
+        /// FedBuff (Nguyen and others 2022): ``RoundPolicy/concurrency`` agents are at work at any time, and a round is
+        /// over as soon as ``RoundPolicy/cohort`` updates came, whatever model they started from. The others work on
+        /// and count in a later round. With a cohort of 1 this is FedAsync (Xie and others 2019).
+        case buffered
+        /// CO2 (Sun and others 2024): an agent whose update counts trains on at once, from the newest model, while its
+        /// round is still under way; so each update is of one round's staleness, and nobody waits for a transfer.
+        case overlapped
+    }
+
+    /// How rounds follow each other.
+    public var mode: Mode
+    /// Updates that a round wants; 0 asks every available agent. In buffered rounds the size of the buffer, 1 or more.
     public var cohort: Int
+    /// The agents at work in buffered rounds; 0 for every available agent.
+    public var concurrency: Int
+    /// The rounds that may lie between the model that a buffered round's update started from and the one that it
+    /// changes; work that is older is taken back.
+    public var maximumStaleness: Int
     /// The extra share of agents asked beyond the cohort, 0 or more: 0.3 asks 13 for a cohort of 10. The first to
     /// arrive count.
     public var overSelection: Double
@@ -32,7 +52,10 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
 
     /// Creates a policy.
     public init(
+        mode: Mode = .synchronous,
         cohort: Int = 0,
+        concurrency: Int = 0,
+        maximumStaleness: Int = 20,
         overSelection: Double = 0,
         quorum: Double = 0.5,
         minimumUpdates: Int = 1,
@@ -41,7 +64,10 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
         maximumExtensions: Int = 3,
         maximumAttempts: Int = 3
     ) {
+        self.mode = mode
         self.cohort = cohort
+        self.concurrency = concurrency
+        self.maximumStaleness = maximumStaleness
         self.overSelection = overSelection
         self.quorum = quorum
         self.minimumUpdates = minimumUpdates
@@ -52,7 +78,10 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
+        case mode
         case cohort
+        case concurrency
+        case maximumStaleness = "maximum_staleness"
         case overSelection = "over_selection"
         case quorum
         case minimumUpdates = "minimum_updates"
@@ -66,7 +95,10 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
     public init(from decoder: any Decoder) throws {
         let file = try StrictContainer(decoder, known: CodingKeys.allCases.map(\.rawValue))
         let standard = RoundPolicy()
+        mode = try file.choice("mode", default: standard.mode)
         cohort = try file.value("cohort", default: standard.cohort)
+        concurrency = try file.value("concurrency", default: standard.concurrency)
+        maximumStaleness = try file.value("maximum_staleness", default: standard.maximumStaleness)
         overSelection = try file.value("over_selection", default: standard.overSelection)
         quorum = try file.value("quorum", default: standard.quorum)
         minimumUpdates = try file.value("minimum_updates", default: standard.minimumUpdates)
@@ -79,6 +111,22 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
             "cohort",
             "between 0 (everyone) and \(Limits.connections)"
         )
+        try file.check(
+            mode != .buffered || cohort >= 1,
+            "cohort",
+            "1 or more in buffered rounds: the updates that a round folds"
+        )
+        try file.check(
+            concurrency == 0 || (mode == .buffered && concurrency >= cohort && concurrency <= Limits.connections),
+            "concurrency",
+            "0 (everyone), or in buffered rounds at least the cohort and at most \(Limits.connections)"
+        )
+        try file.check(
+            maximumStaleness >= 0 && maximumStaleness <= 1 << 20,
+            "maximum_staleness",
+            "between 0 and 2^20"
+        )
+        try file.check(overSelection == 0 || mode != .buffered, "over_selection", "0 in buffered rounds")
         try file.check(overSelection >= 0 && overSelection <= 10, "over_selection", "between 0 and 10")
         try file.check(quorum > 0 && quorum <= 1, "quorum", "above 0 and at most 1")
         try file.check(
@@ -95,8 +143,12 @@ public struct RoundPolicy: Hashable, Sendable, Codable {
         )
     }
 
+    /// Whether work of one round may count in a later one.
+    public var carriesWork: Bool { mode != .synchronous }
+
     /// The agents asked when `available` agents are there.
     public func selectionCount(available: Int) -> Int {
+        if mode == .buffered { return concurrency > 0 ? min(available, concurrency) : available }
         guard cohort > 0 else { return available }
         return min(available, Int((Double(cohort) * (1 + overSelection)).rounded(.up)))
     }

@@ -49,6 +49,9 @@ public struct StrategyPreset: Sendable {
             clients: ["report_initial_loss": 1],
             takesLocalLearningRate: true
         ),
+        StrategyPreset("fedbuff", rule: "fedbuff"),
+        StrategyPreset("fedasync", rule: "fedasync"),
+        StrategyPreset("co2", optimizer: "co2", server: ["uniform": 1, "gap": 1]),
         StrategyPreset("fedhyper-g", optimizer: "fedhyper-g", server: ["uniform": 1]),
         StrategyPreset("fedhyper-sl", optimizer: "fedhyper-sl", server: ["uniform": 1]),
         StrategyPreset("fedhyper-cl", server: ["uniform": 1], clients: ["hypergradient": 1]),

@@ -62,7 +62,12 @@ final class History: WorldObserver {
         if lostPower {
             // What was told and not yet durable may be taken back by a loss of power; the agent still has it.
             let ledger = JournalReading(journal)
-            acknowledged = acknowledged.filter { ledger.isSettled($0) || durable[$0.job] ?? .initial >= $0.round }
+            acknowledged = acknowledged.filter { key in
+                if ledger.isSettled(key) { return true }
+                // In buffered rounds the key does not tell where it counts; durable commits are checked as such.
+                let isBuffered = ledger.specifications[key.job]?.round.mode == .buffered
+                return !isBuffered && durable[key.job] ?? .initial >= key.round
+            }
         }
         lostPower = false
         visible = jobs.flatMap { job in

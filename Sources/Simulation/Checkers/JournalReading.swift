@@ -34,11 +34,12 @@ struct JournalReading {
             specifications[job] = specification
         case .phase(let job, let phase, _):
             if phase.isOver { ended[job] = phase }
-        case .roundStarted(let job, let round, let number, _):
+        case .roundStarted(let job, let round, let number, _, _):
             open[job] = (Attempt(job: job, round: round, number: number), [:])
         case .accepted(let update):
-            let attempt = Attempt(job: update.key.job, round: update.key.round, number: update.key.attempt)
-            guard open[update.key.job]?.attempt == attempt else {
+            let carried = update.key.round < update.round
+            let opened = open[update.key.job]?.attempt
+            guard opened?.round == update.round, carried || opened?.number == update.key.attempt else {
                 problems.append("I1: \(update.key) was accepted while its round was not open")
                 return
             }
@@ -63,6 +64,7 @@ struct JournalReading {
 
     /// Whether an accepted update counts, may still count, or visibly does not count.
     func isSettled(_ key: UpdateKey) -> Bool {
+        if specifications[key.job]?.round.mode == .buffered { return isSettledAnywhere(key) }
         let attempt = Attempt(job: key.job, round: key.round, number: key.attempt)
         if abandoned.contains(attempt) { return true }
         if let (current, updates) = open[key.job], current == attempt {
@@ -70,5 +72,13 @@ struct JournalReading {
         }
         let commit = commits.first { $0.attempt == attempt }
         return commit?.updates.contains { $0.key == key } ?? (ended[key.job].map { $0 != .finished } ?? false)
+    }
+
+    /// The same where updates may count in later rounds than their own; a buffer that holds something is never given
+    /// up.
+    private func isSettledAnywhere(_ key: UpdateKey) -> Bool {
+        if open[key.job]?.updates[key] != nil { return true }
+        if ended[key.job].map({ $0 != .finished }) ?? false { return true }
+        return commits.contains { commit in commit.updates.contains { $0.key == key } }
     }
 }

@@ -23,6 +23,7 @@ enum ModelChecker {
     ) -> [JobID: BlobDigest] {
         var models: [JobID: ParameterVector] = [:]
         var digests: [JobID: BlobDigest] = [:]
+        var bases: [JobID: [RoundNumber: BlobDigest]] = [:]
         for commit in journal.commits {
             let job = commit.attempt.job
             guard let specification = journal.specifications[job], let recipe = try? JobRecipe(specification) else {
@@ -30,7 +31,9 @@ enum ModelChecker {
             }
             digests[job] = commit.record.modelDigest
             guard !recipe.keepsRoundState, specification.codec == JobSpecification.Coding() else { continue }
-            let model = next(after: models[job] ?? recipe.initialVector(), commit, specification, history, report)
+            let base = models[job] ?? recipe.initialVector()
+            bases[job, default: [:]][RoundNumber(commit.record.round.value - 1)] = BlobDigest(hashing: base)
+            let model = next(after: base, commit, specification, bases[job] ?? [:], history, report)
             if BlobDigest(hashing: model) != commit.record.modelDigest {
                 report("I3: the model of round \(commit.record.round) of \(job) is not what its updates give")
             }
@@ -45,6 +48,7 @@ enum ModelChecker {
         after base: ParameterVector,
         _ commit: JournalReading.Commit,
         _ specification: JobSpecification,
+        _ bases: [RoundNumber: BlobDigest],
         _ history: History,
         _ report: (String) -> Void
     ) -> ParameterVector {
@@ -55,7 +59,8 @@ enum ModelChecker {
                 report("I3: \(name) has an update of \(update.key.agent) that no agent made")
                 continue
             }
-            if let from = production.offer.base, from != BlobDigest(hashing: base) {
+            let wanted = bases[RoundNumber(commit.record.round.value - 1 - update.staleness)]
+            if let from = production.offer.base, from != wanted {
                 report("I3: the update of \(update.key.agent) in \(name) was trained from another model")
             }
             deltas.append((production.offer.weight, production.delta.elements))

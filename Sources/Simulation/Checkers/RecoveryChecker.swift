@@ -33,7 +33,7 @@ struct RecoveryChecker {
         guard !lostPower else { return }
         for key in history.acknowledged.sorted() {
             guard let job = jobs.first(where: { $0.job == key.job }), let open = job.open, !job.phase.isOver,
-                open.round == key.round, open.attempt == key.attempt, !open.accepted.contains(where: { $0.key == key })
+                open.key(of: key.agent, key.job) == key, !open.accepted.contains(where: { $0.key == key })
             else { continue }
             report("I5: \(key) was acknowledged and is not accepted after a restart")
         }

@@ -14,10 +14,17 @@ struct ClientUpdate: Sendable {
         case coded(ByteSlice, seed: Seed)
     }
 
-    let accepted: AcceptedUpdate
+    var accepted: AcceptedUpdate
     let content: Content
     /// What the client remembers if the update counts; nil where clients remember nothing.
     let memory: ClientMemory?
+
+    /// The same update with what the job's machine knows of it.
+    func counting(as accepted: AcceptedUpdate) -> ClientUpdate {
+        var update = self
+        update.accepted = accepted
+        return update
+    }
 }
 
 /// Why a virtual client has no update.

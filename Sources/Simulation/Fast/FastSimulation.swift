@@ -32,6 +32,14 @@ public final class FastSimulation {
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
     private var trained: [UpdateKey: ClientUpdate] = [:]
+    /// The model before the current one as its agents hold it, where tasks may still start from it.
+    private var previousBase: (round: RoundNumber, vector: ParameterVector)?
+    private let devices: DeviceModel?
+    private var arrivals = ArrivalQueue()
+    /// Tasks that were taken back while their updates were on their way.
+    private var withdrawn: Set<UpdateKey> = []
+    /// The time in which devices work.
+    private var virtualNow = Instant.start
     private var trainingElapsed = Duration.zero
     private var updateCount = 0
     private let clock = ContinuousClock()
@@ -55,10 +63,11 @@ public final class FastSimulation {
         machine = JobMachine(job: JobID(1), specification: scenario.job)
         machine.setAvailable(agents)
         model = try JobModel.initial(recipe: recipe)
+        devices = try scenario.devices.map { try DeviceModel($0, seed: scenario.job.seed) }
         begin = clock.now
     }
 
-    private var now: Instant { Instant(clock.now - begin) }
+    private var now: Instant { devices == nil ? Instant(clock.now - begin) : virtualNow }
 
     /// Runs to the end of the job.
     ///
@@ -69,6 +78,7 @@ public final class FastSimulation {
             var next: [JobAction] = []
             for action in actions { next += try perform(action) }
             if next.isEmpty, !assigned.isEmpty { next = try trainAssigned() }
+            if next.isEmpty { next = nextArrival() }
             if next.isEmpty { break }
             actions = next
         }
@@ -101,7 +111,8 @@ public final class FastSimulation {
                     committed: committed,
                     evaluation: nil,
                     decomposition: decomposition,
-                    bytesDown: machine.status.bytesDown
+                    bytesDown: machine.status.bytesDown,
+                    virtualTime: devices.map { _ in Instant.start.duration(to: virtualNow) }
                 )
             )
         case .evaluate(let round):
@@ -110,9 +121,12 @@ public final class FastSimulation {
             return machine.handle(.evaluated(round, summary), at: now)
         case .notify(let event):
             observer(event)
+        case .withdraw(let key, _):
+            trained[key] = nil
+            if devices != nil { withdrawn.insert(key) }
         case .abandoned:
             trained = [:]
-        case .accept, .refuse, .withdraw, .ended:
+        case .accept, .refuse, .ended:
             break
         }
         return []
@@ -124,13 +138,43 @@ public final class FastSimulation {
         return client
     }
 
-    /// Trains everyone who was asked, in parallel, and hands the updates in by name.
+    /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends them
+    /// on their way.
     private func trainAssigned() throws -> [JobAction] {
         let tasks = assigned
         assigned = []
-        for task in tasks { countLoad(of: task) }
+        let loads = tasks.map { countLoad(of: $0) }
         let start = clock.now
-        let base = try model.heldByAgents(recipe)
+        var results: [UpdateKey: Result<ClientUpdate, ClientFailure>] = [:]
+        for round in Set(tasks.map(\.base.round)).sorted() {
+            let group = tasks.filter { $0.base.round == round }
+            for (key, result) in try train(group, from: base(of: round)) { results[key] = result }
+        }
+        trainingElapsed += clock.now - start
+        updateCount += results.count
+        var actions: [JobAction] = []
+        for (task, load) in zip(tasks, loads) {
+            guard let result = results[task.key] else { continue }
+            if let devices {
+                arrivals.insert(arrival(of: task, load, result, devices))
+            } else {
+                actions += handIn(task.key, result)
+            }
+        }
+        return actions.isEmpty && devices != nil ? nextArrival() : actions
+    }
+
+    /// The model of a round as agents hold it.
+    private func base(of round: RoundNumber) throws -> ParameterVector {
+        if let previousBase, previousBase.round == round { return previousBase.vector }
+        precondition(model.prepared.reference.round == round, "tasks start from the current model or the one before")
+        return try model.heldByAgents(recipe)
+    }
+
+    private func train(
+        _ tasks: [TrainTask],
+        from base: ParameterVector
+    ) throws -> [(UpdateKey, Result<ClientUpdate, ClientFailure>)] {
         let honest = tasks.filter { number(of: $0.key.agent) < scenario.honestClients }
         var results = trainers.train(honest, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
             let client = clientNumbers[task.key.agent] ?? 0
@@ -143,34 +187,65 @@ public final class FastSimulation {
             results += try attack(byzantine, knowing: known, specification)
             answered += byzantine.prefix(results.count - honest.count)
         }
-        trainingElapsed += clock.now - start
-        updateCount += results.count
-        return handIn(answered, results)
+        return Array(zip(answered.map(\.key), results))
     }
 
-    private func handIn(_ tasks: [TrainTask], _ results: [Result<ClientUpdate, ClientFailure>]) -> [JobAction] {
-        var actions: [JobAction] = []
-        for (task, result) in zip(tasks, results) {
-            switch result {
-            case .success(let update):
-                trained[task.key] = update
-                if let memory = update.memory { memories[number(of: task.key.agent)] = memory }
-                actions += machine.handle(.verified(update.accepted), at: now)
-            case .failure(let failure):
-                actions += machine.handle(.failed(task.key, failure.reason, failure.message), at: now)
+    private func arrival(
+        of task: TrainTask,
+        _ load: Int,
+        _ result: Result<ClientUpdate, ClientFailure>,
+        _ devices: DeviceModel
+    ) -> ArrivalQueue.Arrival {
+        let accepted = (try? result.get())?.accepted
+        let (time, arrives) = devices.duration(
+            of: task.key,
+            trainedSamples: accepted?.trainedSamples ?? 0,
+            bytesDown: load,
+            bytesUp: accepted?.byteCount ?? 0
+        )
+        let lost = ClientFailure(reason: .trainerFailed, message: "the device gave up")
+        return .init(time: virtualNow.advanced(by: time), key: task.key, result: arrives ? result : .failure(lost))
+    }
+
+    /// Goes on to the next update that arrives, or to the next deadline if that comes first.
+    private func nextArrival() -> [JobAction] {
+        while devices != nil {
+            if let deadline = machine.nextDeadline, arrivals.nextTime.map({ deadline < $0 }) ?? true {
+                virtualNow = max(virtualNow, deadline)
+                let actions = machine.handle(.timer, at: virtualNow)
+                if !actions.isEmpty { return actions }
             }
+            guard let arrival = arrivals.removeFirst() else { break }
+            if withdrawn.remove(arrival.key) != nil { continue }
+            virtualNow = max(virtualNow, arrival.time)
+            let actions = handIn(arrival.key, arrival.result)
+            if !actions.isEmpty { return actions }
         }
-        return actions
+        return []
+    }
+
+    private func handIn(_ key: UpdateKey, _ result: Result<ClientUpdate, ClientFailure>) -> [JobAction] {
+        switch result {
+        case .success(let update):
+            trained[key] = update
+            if let memory = update.memory { memories[number(of: key.agent)] = memory }
+            return machine.handle(.verified(update.accepted), at: now)
+        case .failure(let failure):
+            return machine.handle(.failed(key, failure.reason, failure.message), at: now)
+        }
     }
 
     /// Counts the bytes of the parts that a client does not hold yet.
-    private func countLoad(of task: TrainTask) {
+    private func countLoad(of task: TrainTask) -> Int {
         guard recipe.anchor != nil, let client = clientNumbers[task.key.agent] else {
-            return machine.countSentBytes(task.base.byteCount)
+            machine.countSentBytes(task.base.byteCount)
+            return task.base.byteCount
         }
         let missing = task.base.parts.dropFirst(task.base.partCount(heldBy: held[client]))
-        machine.countSentBytes(missing.reduce(0) { $0 + $1.byteCount })
+        let bytes = missing.reduce(0) { $0 + $1.byteCount }
+        machine.countSentBytes(bytes)
         held[client] = task.base
+        return bytes
     }
 
     /// The clients up to which each evaluates for itself; more share the samples among the threads.
@@ -191,9 +266,12 @@ public final class FastSimulation {
     }
 
     private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {
-        let inHand = updates.compactMap { trained[$0.key] }
+        let inHand = updates.compactMap { update in
+            // The machine knows how stale it is.
+            trained.removeValue(forKey: update.key).map { $0.counting(as: update) }
+        }
         precondition(inHand.count == updates.count, "every accepted update is in hand")
-        trained = [:]
+        if !scenario.job.round.carriesWork { trained = [:] }
         let set = InHandUpdates(
             layout: recipe.layout,
             updates: inHand,
@@ -210,7 +288,11 @@ public final class FastSimulation {
                 to: recipe.model(of: vector)
             )
         }
-        spare = SpareVector(model.vector)
+        if scenario.job.round.carriesWork {
+            previousBase = (model.prepared.reference.round, try model.heldByAgents(recipe))
+        } else {
+            spare = SpareVector(model.vector)
+        }
         model = next
     }
 }

@@ -32,7 +32,10 @@ public struct Scenario: Sendable, Codable {
     /// m x m evaluations for m clients. Mode `fast` only.
     public var diagnose: Bool
 
-    private static let ownKeys = ["mode", "clients", "data", "split", "threads", "attack", "diagnose"]
+    /// The clients' devices, which decide when updates arrive; nil for at once. Mode `fast` only.
+    public var devices: DeviceSpecification?
+
+    private static let ownKeys = ["mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices"]
 
     /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
     public init(from decoder: any Decoder) throws {
@@ -47,6 +50,8 @@ public struct Scenario: Sendable, Codable {
         try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
         attack = try file.optional("attack")
         diagnose = try file.value("diagnose", default: false)
+        devices = try file.optional("devices")
+        try file.check(mode == .fast || devices == nil, "mode", "fast with 'devices'")
         try file.check((attack?.clients ?? 0) < clients, "attack.clients", "fewer than 'clients'")
         try file.check(mode == .fast || (attack == nil && !diagnose), "mode", "fast with 'attack' or 'diagnose'")
         if try file.optional("minimum_agents") as Int? == nil { job.minimumAgents = clients }
@@ -63,6 +68,7 @@ public struct Scenario: Sendable, Codable {
         try container.encodeIfPresent(split, forKey: .init(stringValue: "split"))
         try container.encode(threads, forKey: .init(stringValue: "threads"))
         try container.encodeIfPresent(attack, forKey: .init(stringValue: "attack"))
+        try container.encodeIfPresent(devices, forKey: .init(stringValue: "devices"))
         if diagnose { try container.encode(diagnose, forKey: .init(stringValue: "diagnose")) }
     }
 

@@ -15,6 +15,8 @@ public struct SimulationResult: Sendable {
         public var decomposition: LossDecomposition?
         /// The bytes of models sent by its end, from the first round on.
         public var bytesDown: UInt64 = 0
+        /// The virtual time of its commit, if the scenario has devices.
+        public var virtualTime: Duration?
     }
 
     /// The job's last state.

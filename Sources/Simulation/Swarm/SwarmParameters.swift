@@ -77,6 +77,9 @@ struct SwarmParameters: Sendable {
             jobs.append(Self.job(number, agentCount, isFull, &generator))
         }
         for index in jobs.indices where generator.below(2) == 0 { Self.giveMemory(to: &jobs[index], &generator) }
+        for index in jobs.indices where !isFull && generator.below(2) == 0 {
+            Self.carryWork(of: &jobs[index], agentCount, &generator)
+        }
         // An agent that comes back without its disk cannot go on where it was.
         if jobs.contains(where: { $0.codec.uplink.contains("+") }) { faults.agentWipe = nil }
     }
@@ -95,6 +98,26 @@ struct SwarmParameters: Sendable {
         }
         let optimizers = ["plain", "fedavgm", "fedadam", "fedyogi", "feddyn", "fedhyper-g", "fedhyper-sl"]
         job.strategy.optimizer = optimizers[generator.below(optimizers.count)]
+    }
+
+    /// Makes a job one whose work goes on beyond its rounds.
+    private static func carryWork(
+        of job: inout JobSpecification,
+        _ agentCount: Int,
+        _ generator: inout SeededGenerator
+    ) {
+        if job.strategy.optimizer == "feddyn" { job.strategy.optimizer = "plain" }
+        job.round.overSelection = 0
+        job.rounds += generator.below(4)
+        guard generator.below(2) == 0 else {
+            job.round.mode = .overlapped
+            return
+        }
+        job.round.mode = .buffered
+        job.round.cohort = 1 + generator.below(agentCount)
+        job.round.concurrency =
+            generator.below(2) == 0 ? 0 : job.round.cohort + generator.below(agentCount - job.round.cohort + 1)
+        job.round.maximumStaleness = generator.below(6)
     }
 
     private static func job(

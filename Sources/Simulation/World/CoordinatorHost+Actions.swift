@@ -47,6 +47,8 @@ extension CoordinatorHost {
             makeDurable(job, round)
         case .discardRound(let job, let round, let attempt):
             disk.removeSpools { $0.job == job && $0.round == round && $0.attempt == attempt }
+        case .discardSpools(let job, let round):
+            disk.removeSpools { $0.job == job && $0.round <= round }
         case .release(let job):
             models[job] = nil
             recipes[job] = nil

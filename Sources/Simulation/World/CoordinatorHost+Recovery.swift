@@ -21,7 +21,10 @@ extension CoordinatorHost {
             guard let open = jobs[job]?.open, jobs[job]?.phase.isOver == false else { continue }
             let intact = open.accepted.filter { canary == .forgetSpoolOnRestart || isIntact($0) }
             guard intact.count < open.accepted.count else { continue }
-            var entries = [JournalEntry.roundStarted(job, open.round, attempt: open.attempt, cohort: open.cohort)]
+            let (round, attempt, cohort, carried) = (open.round, open.attempt, open.cohort, open.carried)
+            var entries = [
+                JournalEntry.roundStarted(job, round, attempt: attempt, cohort: cohort, carried: carried)
+            ]
             entries += intact.map { .accepted($0) }
             // Recovery rewrites in place of what it read, so it needs no new space.
             let isFull = disk.isFull
@@ -72,8 +75,8 @@ extension CoordinatorHost {
     private func dropUnwantedSpools(_ jobs: [JobID: RecoveredJob]) {
         disk.removeSpools { key in
             guard let job = jobs[key.job], !job.phase.isOver else { return true }
-            guard let open = job.open else { return true }
-            return key.round != open.round || key.attempt != open.attempt
+            if job.carried.contains(where: { $0.key == key }) { return false }
+            return job.open.map { $0.key(of: key.agent, key.job) != key } ?? true
         }
     }
 }
@@ -89,7 +92,7 @@ extension JournalEntry {
     /// The job that the entry is about.
     var job: JobID {
         switch self {
-        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _),
+        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _),
             .roundAbandoned(let job, _, _), .roundCommitted(let job, _), .evaluated(let job, _, _):
             job
         case .accepted(let update): update.key.job

@@ -127,7 +127,6 @@ extension CoordinatorHost {
                 host.disk.syncCheckpoint(name)
                 host.disk.syncJournal()
             }
-            host.disk.removeSpools { $0.job == job && $0.round <= round }
             host.disk.removeCheckpoints(of: job, before: round)
             host.observer?.durable(job, round)
             host.handle(.durable(job, round))
