@@ -85,7 +85,7 @@ public struct JobRecipe: Sendable {
         if strategy.rule == "fedasync", strategy.optimizer != "plain" || strategy.serverLearningRate != 1 {
             throw SpecificationError(
                 .invalidValue,
-                "'strategy.rule' fedasync mixes models; leave optimizer and server_learning_rate out (alpha sets the pace)"
+                "'strategy.rule' fedasync mixes models at the pace alpha; leave optimizer and server_learning_rate out"
             )
         }
         guard mode != .synchronous, methods.sendsControlVariate || strategy.optimizer == "feddyn" else { return }

@@ -6,8 +6,8 @@ import ModelState
 ///
 ///     w <- (1 - a) w + a w_i,     a = alpha s(tau_i),     w_i = w_base + delta_i
 ///
-/// so the change is `a (delta_i + w_base - w)`: an old update also pulls the model back to where it started. `w - w_base`
-/// is the sum of the last tau changes, which the rule remembers. Several updates in one round are averaged.
+/// so the change is `a (delta_i + w_base - w)`: an old update also pulls the model back to where it started. `w -
+/// w_base` is the sum of the last tau changes, which the rule remembers. Several updates in one round are averaged.
 ///
 /// The changes are this rule's own output: it stands before the plain server step at the rate 1.
 ///

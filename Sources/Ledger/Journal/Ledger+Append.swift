@@ -133,7 +133,8 @@ extension Ledger {
         // The open round is checked in the same statement: this is the hot path.
         let sql = """
             INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps,
-                trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind, asked_round, asked_attempt,
+                trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind, asked_round,
+                asked_attempt,
                 staleness)
             SELECT ?1, open_round, open_attempt, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?2, ?3, ?16
             FROM jobs WHERE job = ?1 AND open_round = ?15 AND (open_attempt = ?3 OR open_round > ?2)

@@ -142,7 +142,10 @@ extension Ledger {
         open.carried = try LedgerValues.tasks(texts?["carried"] ?? "", of: JobID(row.number("job")))
         open.accepted = try Row.fetchAll(
             database,
-            sql: "SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ? ORDER BY asked_round, asked_attempt, agent",
+            sql: """
+                SELECT * FROM updates WHERE job = ? AND round = ? AND attempt = ?
+                ORDER BY asked_round, asked_attempt, agent
+                """,
             arguments: place
         ).map(update)
         let refusals = try Row.fetchAll(
@@ -210,7 +213,8 @@ extension Ledger {
         let rows = try Row.fetchCursor(
             database,
             sql: """
-                SELECT agent, coalesce(asked_round, round) AS asked_round, coalesce(asked_attempt, attempt) AS asked_attempt
+                SELECT agent, coalesce(asked_round, round) AS asked_round,
+                    coalesce(asked_attempt, attempt) AS asked_attempt
                 FROM updates JOIN commits USING (job, round, attempt) WHERE job = ? ORDER BY round
                 """,
             arguments: [LedgerValues.signed(job.number)]

@@ -19,8 +19,8 @@ extension Ledger {
         try migrator.migrate(queue)
     }
 
-    /// An update's `round` and `attempt` are those in which it counts, `asked_round` and `asked_attempt` those of its key
-    /// (NULL: the same). Carried work is four words for each: agent, round, attempt, base.
+    /// An update's `round` and `attempt` are those in which it counts, `asked_round` and `asked_attempt` those of its
+    /// key (NULL: the same). Carried work is four words for each: agent, round, attempt, base.
     private static let thirdSchema = """
         ALTER TABLE rounds ADD COLUMN carried TEXT NOT NULL DEFAULT '';
         ALTER TABLE updates ADD COLUMN asked_round INTEGER;

@@ -73,7 +73,8 @@ extension JobMachine {
         for update in updates { verified(update, now, &actions) }
     }
 
-    /// Forgets what an agent worked on that is gone for good. What was checked already stays: it needs its agent no more.
+    /// Forgets what an agent worked on that is gone for good. What was checked already stays: it needs its agent no
+    /// more.
     mutating func drop(_ agent: AgentID) {
         guard let task = carried[agent], !held.contains(where: { $0.key == task.key }) else { return }
         carried[agent] = nil

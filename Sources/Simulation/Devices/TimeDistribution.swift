@@ -17,7 +17,8 @@ public enum TimeDistribution: Hashable, Sendable {
     case halfNormal(scale: Double)
     /// `median e^(sigma z)`.
     case lognormal(median: Double, sigma: Double)
-    /// At least `minimum`, with the tail `P(x > t) = (minimum / t)^shape`: for a shape up to 2 its variance is infinite.
+    /// At least `minimum`, with the tail `P(x > t) = (minimum / t)^shape`: for a shape up to 2 its variance is
+    /// infinite.
     case pareto(minimum: Double, shape: Double)
 
     /// Reads the text that users write.

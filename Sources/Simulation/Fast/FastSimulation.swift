@@ -138,8 +138,8 @@ public final class FastSimulation {
         return client
     }
 
-    /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends them
-    /// on their way.
+    /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends
+    /// them on their way.
     private func trainAssigned() throws -> [JobAction] {
         let tasks = assigned
         assigned = []
