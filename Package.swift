@@ -86,13 +86,14 @@ let package = Package(
             ]
         ),
         module("Operations", ["EventLoop", "Messaging", "Rounds", "Wire"]),
+        module("Reporting"),
         .executableTarget(
             name: "tributary",
             dependencies: [
                 "Agent", "Aggregation", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "LosslessCoding",
                 "Messaging", "ModelState",
                 "Operations",
-                "Randomness", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
+                "Randomness", "Reporting", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -131,6 +132,7 @@ let package = Package(
                 "UpdateCoding",
             ]
         ),
+        tests("ReportingTests", ["Reporting"]),
         tests("IntegrationTests", ["tributary"]),
     ],
     swiftLanguageModes: [.v6]

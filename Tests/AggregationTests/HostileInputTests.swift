@@ -76,6 +76,7 @@ import UpdateCoding
             var settings: [String: Double] = [:]
             if name == "nna" { settings = ["keep": 1] }
             if name == "q-fedavg" { settings = ["q": 0, "lr": 1] }
+            if name == "fedasync" { settings = ["alpha": 1] }
             if name == "geometric-median" || name == "centered-clipping" { settings = [:] }
             let updates = try Make.set([row], metadata: [UpdateMetadata(localSteps: 3, initialLoss: 1)])
             let result = try AggregationRegistry.rule(named: name, settings: settings).aggregate(updates)

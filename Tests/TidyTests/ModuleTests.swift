@@ -35,6 +35,7 @@ import Testing
             "UpdateCoding", "Wire",
         ],
         "Operations": ["EventLoop", "Messaging", "Rounds", "Wire"],
+        "Reporting": [],
     ]
 
     /// The modules that decide or compute and perform nothing.

@@ -276,6 +276,10 @@ extension JobMachine {
         status.evaluation = summary
         actions.append(.record([.evaluated(job, round, summary)], .evaluated))
         actions.append(.notify(JobEvent(kind: .evaluated, status: status)))
+        if let target = specification.target, target.stops, summary.accuracy >= target.accuracy {
+            let text = "round \(round) reached accuracy \(summary.accuracy), the target is \(target.accuracy)"
+            return end(.finished, text, &actions)
+        }
         if case .evaluating = stage, round == status.round { end(.finished, "", &actions) }
     }
 }

@@ -56,6 +56,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     /// After every how many rounds the agents evaluate the model on their held-out samples; 0 for never.
     /// The final model is evaluated unless this is 0.
     public var evaluateEvery: Int
+    /// The accuracy that is aimed at; nil for none.
+    public var target: Target?
 
     /// Creates a specification.
     public init(
@@ -69,7 +71,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         round: RoundPolicy = RoundPolicy(),
         codec: Coding = Coding(),
         admission: Admission = Admission(),
-        evaluateEvery: Int = 1
+        evaluateEvery: Int = 1,
+        target: Target? = nil
     ) {
         self.name = name
         self.seed = seed
@@ -82,6 +85,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         self.codec = codec
         self.admission = admission
         self.evaluateEvery = evaluateEvery
+        self.target = target
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
@@ -96,6 +100,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         case codec
         case admission
         case evaluateEvery = "evaluate_every"
+        case target
     }
 
     /// The keys of a job file.
@@ -120,6 +125,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         codec = try file.value("codec", default: Coding())
         admission = try file.value("admission", default: Admission())
         evaluateEvery = try file.value("evaluate_every", default: 1)
+        target = try file.optional("target")
         try file.check(!name.isEmpty && name.utf8.count <= 128, "name", "1 to 128 bytes long")
         try file.check(rounds >= 1 && rounds <= 1 << 30, "rounds", "between 1 and 2^30")
         try file.check(
@@ -128,5 +134,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
             "between 1 and \(Limits.connections)"
         )
         try file.check(evaluateEvery >= 0, "evaluate_every", "0 (never) or more")
+        let isReachable = target?.stops != true || evaluateEvery > 0
+        try file.check(isReachable, "evaluate_every", "1 or more where 'target.stop' ends the job")
     }
 }

@@ -18,6 +18,7 @@ public final class FastSimulation {
     let trainers: ClientTrainers
     let clientNumbers: [AgentID: Int]
     private let observer: (JobEvent) -> Void
+    private let onRound: (SimulationResult.Round) -> Void
 
     private var machine: JobMachine
     var model: JobModel
@@ -29,6 +30,8 @@ public final class FastSimulation {
     private var held: [Int: ModelReference] = [:]
     private var spare = SpareVector(nil)
     private var rounds: [SimulationResult.Round] = []
+    private var toldRounds = 0
+    private var traffic = ClientTraffic()
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
     private var trained: [UpdateKey: ClientUpdate] = [:]
@@ -51,11 +54,18 @@ public final class FastSimulation {
     ///   - scenario: what to run.
     ///   - data: the scenario's samples.
     ///   - observer: is told every event.
+    ///   - onRound: is told every committed round once it was evaluated, or will not be.
     /// - Throws: an error that names the unknown model, rule or codec.
-    public init(_ scenario: Scenario, data: ClientData, observer: @escaping (JobEvent) -> Void = { _ in }) throws {
+    public init(
+        _ scenario: Scenario,
+        data: ClientData,
+        observer: @escaping (JobEvent) -> Void = { _ in },
+        onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
+    ) throws {
         self.scenario = scenario
         self.data = data
         self.observer = observer
+        self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
         trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
         let agents = scenario.agents
@@ -82,6 +92,7 @@ public final class FastSimulation {
             if next.isEmpty { break }
             actions = next
         }
+        tellRounds()
         precondition(machine.isOver, "the job waits for something that a fast simulation never does")
         return SimulationResult(
             status: machine.status,
@@ -90,8 +101,14 @@ public final class FastSimulation {
             layout: recipe.architecture.layout,
             elapsed: clock.now - begin,
             trainingElapsed: trainingElapsed,
-            updateCount: updateCount
+            updateCount: updateCount,
+            traffic: traffic
         )
+    }
+
+    private func tellRounds() {
+        for round in rounds[toldRounds...] { onRound(round) }
+        toldRounds = rounds.count
     }
 
     private func perform(_ action: JobAction) throws -> [JobAction] {
@@ -106,18 +123,21 @@ public final class FastSimulation {
             try fold(round, updates)
             return machine.handle(.folded(model.prepared), at: now)
         case .committed(let committed):
+            tellRounds()
             rounds.append(
                 SimulationResult.Round(
                     committed: committed,
                     evaluation: nil,
                     decomposition: decomposition,
                     bytesDown: machine.status.bytesDown,
-                    virtualTime: devices.map { _ in Instant.start.duration(to: virtualNow) }
+                    bytesUp: machine.status.bytesUp,
+                    elapsed: machine.status.elapsed
                 )
             )
         case .evaluate(let round):
             let summary = try evaluate()
             rounds[rounds.count - 1].evaluation = summary
+            tellRounds()
             return machine.handle(.evaluated(round, summary), at: now)
         case .notify(let event):
             observer(event)
@@ -228,6 +248,7 @@ public final class FastSimulation {
         switch result {
         case .success(let update):
             trained[key] = update
+            traffic.countUpdate(update.accepted.byteCount, from: number(of: key.agent))
             if let memory = update.memory { memories[number(of: key.agent)] = memory }
             return machine.handle(.verified(update.accepted), at: now)
         case .failure(let failure):
@@ -237,15 +258,16 @@ public final class FastSimulation {
 
     /// Counts the bytes of the parts that a client does not hold yet.
     private func countLoad(of task: TrainTask) -> Int {
-        guard recipe.anchor != nil, let client = clientNumbers[task.key.agent] else {
-            machine.countSentBytes(task.base.byteCount)
-            return task.base.byteCount
+        let client = number(of: task.key.agent)
+        var count = task.base.byteCount
+        if recipe.anchor != nil {
+            let missing = task.base.parts.dropFirst(task.base.partCount(heldBy: held[client]))
+            count = missing.reduce(0) { $0 + $1.byteCount }
+            held[client] = task.base
         }
-        let missing = task.base.parts.dropFirst(task.base.partCount(heldBy: held[client]))
-        let bytes = missing.reduce(0) { $0 + $1.byteCount }
-        machine.countSentBytes(bytes)
-        held[client] = task.base
-        return bytes
+        machine.countSentBytes(count)
+        traffic.countModel(count, to: client)
+        return count
     }
 
     /// The clients up to which each evaluates for itself; more share the samples among the threads.

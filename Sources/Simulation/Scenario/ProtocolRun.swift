@@ -58,7 +58,15 @@ final class ProtocolRun {
                 updates: [],
                 elapsed: event.status.elapsed
             )
-            rounds.append(SimulationResult.Round(committed: committed, evaluation: nil))
+            rounds.append(
+                SimulationResult.Round(
+                    committed: committed,
+                    evaluation: nil,
+                    bytesDown: event.status.bytesDown,
+                    bytesUp: event.status.bytesUp,
+                    elapsed: event.status.elapsed
+                )
+            )
         }
         if event.kind == .evaluated,
             let index = rounds.lastIndex(where: { $0.committed.round == event.status.evaluatedRound })

@@ -15,8 +15,10 @@ public struct SimulationResult: Sendable {
         public var decomposition: LossDecomposition?
         /// The bytes of models sent by its end, from the first round on.
         public var bytesDown: UInt64 = 0
-        /// The virtual time of its commit, if the scenario has devices.
-        public var virtualTime: Duration?
+        /// The bytes of updates received by its end, from the first round on.
+        public var bytesUp: UInt64 = 0
+        /// The job's own time at its end: virtual where the simulation has a virtual clock.
+        public var elapsed: Duration = .zero
     }
 
     /// The job's last state.
@@ -33,4 +35,6 @@ public struct SimulationResult: Sendable {
     public var trainingElapsed: Duration
     /// Updates that clients made.
     public var updateCount: Int
+    /// What each client sent and received; nil where it was not counted.
+    public var traffic: ClientTraffic?
 }

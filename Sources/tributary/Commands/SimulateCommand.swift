@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Reporting
 import Rounds
 import Simulation
 
@@ -18,7 +19,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
             With --json the last line on standard output is one JSON object.
 
-            Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read.
+            Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read; 74 a result
+            cannot be written.
             """
     )
 
@@ -34,6 +36,16 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Option(help: "Threads that train; 0 for one a core.") var threads: Int?
 
+    @Flag(help: "Decompose each round's loss into its local, distribution-shift and aggregation parts.")
+    var diagnose = false
+
+    @Option(help: ArgumentHelp("What the job aims at; the summary tells what it cost.", valueName: "accuracy=A"))
+    var target: String?
+
+    @Flag(help: "End the job with the first round that reached the target.") var stopAtTarget = false
+
+    @OptionGroup(title: "Results") var outputs: RunOutputs
+
     @Option(help: ArgumentHelp("Write the final model to a safetensors file.", valueName: "file")) var output: String?
 
     @Flag(help: "End with one JSON object on standard output.") var json = false
@@ -42,24 +54,44 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.reporting {
-            var all = overrides
-            if let seed { all.append("seed=\(seed)") }
-            if let threads { all.append("threads=\(threads)") }
-            let scenario = try TextFile.decode(Scenario.self, at: self.scenario, overrides: all)
+            let scenario = try TextFile.decode(Scenario.self, at: self.scenario, overrides: allOverrides)
             let display = RoundDisplay(isQuiet: quiet)
-            let result = try SimulationRun.run(scenario) { display.show($0) }
+            let events = try outputs.tensorboard.map { try LiveEvents(folder: $0) }
+            let result = try SimulationRun.run(scenario, observer: { display.show($0) }, onRound: { events?.add($0) })
             if let output {
                 try ModelFile.write(result.model, layout: result.layout, to: output, name: scenario.job.name)
             }
+            let record = RunRecord(result, of: scenario)
+            try outputs.write(record)
+            try events?.check()
             let report = RunReport(
                 result.status,
                 mode: scenario.mode.rawValue,
                 elapsed: result.elapsed,
                 trainingElapsed: result.trainingElapsed,
-                peakRSSMegabytes: RunReport.peakMegabytes()
+                peakRSSMegabytes: record.peakMegabytes,
+                record: record
             )
             Console.print(json ? try Format.json(report) : report.text)
             try Outcome.check(result.status)
+        }
+    }
+
+    /// The overrides of all options, in the order in which they win.
+    private var allOverrides: [String] {
+        get throws {
+            var all = overrides
+            if let seed { all.append("seed=\(seed)") }
+            if let threads { all.append("threads=\(threads)") }
+            if diagnose { all.append("diagnose=true") }
+            if let target {
+                guard target.hasPrefix("accuracy=") else {
+                    throw Failure(.badInput, "--target takes accuracy=A, as in accuracy=0.9, not '\(target)'")
+                }
+                all.append("target.\(target)")
+            }
+            if stopAtTarget { all.append("target.stop=true") }
+            return all
         }
     }
 }

@@ -8,6 +8,7 @@ import Learning
 import Ledger
 import ModelState
 import Operations
+import Reporting
 import Rounds
 import UpdateCoding
 
@@ -44,6 +45,7 @@ struct Failure: Error {
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as ModelStateError:
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
+        case let error as ReportingError: self.init(error.code == .fileAccess ? .storage : .badInput, error.message)
         case let error as AggregationError: self.init(.badInput, error.message)
         case let error as UpdateCodingError: self.init(.badInput, error.message)
         case let error as LedgerError: self.init(.cannotUseState, error.message)

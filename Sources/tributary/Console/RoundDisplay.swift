@@ -45,13 +45,15 @@ final class RoundDisplay {
     }
 
     private func line(_ status: JobStatus, _ message: String) -> String {
-        "round \(status.round)/\(status.totalRounds)  \(message)  \(Format.seconds(elapsed))"
+        "round \(status.round)/\(status.totalRounds)  \(message)  \(Format.bytes(status.bytesUp)) up  "
+            + "\(Format.bytes(status.bytesDown)) down  \(Format.seconds(elapsed))"
     }
 
     private func evaluation(_ status: JobStatus) -> String {
         "round \(status.evaluatedRound)/\(status.totalRounds)  "
             + "accuracy \(Format.decimals(status.evaluation.accuracy, 4))  "
             + "loss \(Format.decimals(status.evaluation.loss, 4))"
+            + (status.evaluation.spread.map { "  worst 10% \(Format.decimals($0.worstTenthAccuracy, 4))" } ?? "")
     }
 
     private var elapsed: Duration { clock.now - begin }

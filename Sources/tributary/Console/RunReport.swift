@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Reporting
 import Rounds
 
 /// What a run ends with; the keys of `--json` are kept stable.
@@ -10,7 +11,7 @@ struct RunReport: Encodable {
     let phase: String
     let rounds: Int
     let accuracy: Double
-    let loss: Double
+    let loss: FiniteNumber
     let seconds: Double
     let trainSeconds: Double
     let samplesPerSecond: Double
@@ -22,6 +23,8 @@ struct RunReport: Encodable {
     let acceptedUpdates: UInt64
     let refusedUpdates: UInt64
     let message: String
+    /// What else is known of a simulation.
+    private let record: RunRecord?
 
     private enum CodingKeys: String, CodingKey {
         case name, mode, phase, rounds, accuracy, loss, seconds, message
@@ -36,18 +39,48 @@ struct RunReport: Encodable {
         case refusedUpdates = "refused_updates"
     }
 
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(mode, forKey: .mode)
+        try container.encode(phase, forKey: .phase)
+        try container.encode(rounds, forKey: .rounds)
+        try container.encode(accuracy, forKey: .accuracy)
+        try container.encode(loss, forKey: .loss)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(message, forKey: .message)
+        try container.encode(trainSeconds, forKey: .trainSeconds)
+        try container.encode(samplesPerSecond, forKey: .samplesPerSecond)
+        try container.encode(clientUpdatesPerSecond, forKey: .clientUpdatesPerSecond)
+        try container.encode(bytesUp, forKey: .bytesUp)
+        try container.encode(bytesDown, forKey: .bytesDown)
+        try container.encode(peakRSSMegabytes, forKey: .peakRSSMegabytes)
+        try container.encode(modelDigest, forKey: .modelDigest)
+        try container.encode(acceptedUpdates, forKey: .acceptedUpdates)
+        try container.encode(refusedUpdates, forKey: .refusedUpdates)
+        if let record { try RunFigures(record).encode(to: encoder) }
+    }
+
     /// Sums up a job.
     ///
     /// - Parameters:
     ///   - elapsed: the wall time of the run.
     ///   - trainingElapsed: the wall time in which agents trained.
-    init(_ status: JobStatus, mode: String, elapsed: Duration, trainingElapsed: Duration, peakRSSMegabytes: Double) {
+    ///   - record: what else is known of a simulation.
+    init(
+        _ status: JobStatus,
+        mode: String,
+        elapsed: Duration,
+        trainingElapsed: Duration,
+        peakRSSMegabytes: Double,
+        record: RunRecord? = nil
+    ) {
         name = status.name
         self.mode = mode
         phase = "\(status.phase)"
         rounds = Int(status.round.value)
         accuracy = status.evaluation.accuracy
-        loss = status.evaluation.loss
+        loss = FiniteNumber(status.evaluation.loss)
         seconds = Format.number(elapsed)
         trainSeconds = Format.number(trainingElapsed)
         samplesPerSecond = trainSeconds > 0 ? Double(status.trainedSamples) / trainSeconds : 0
@@ -59,6 +92,7 @@ struct RunReport: Encodable {
         acceptedUpdates = status.acceptedUpdates
         refusedUpdates = status.refusedUpdates
         message = status.message
+        self.record = record
     }
 
     /// The largest resident memory of this process so far, or of its ended children.
@@ -70,15 +104,24 @@ struct RunReport: Encodable {
 
     /// The report for people.
     var text: String {
-        """
-        \(name): \(phase) after \(rounds) rounds in \(Format.decimals(seconds, 2)) s (\(mode))
-          accuracy      \(Format.decimals(accuracy, 4))
-          loss          \(Format.decimals(loss, 4))
-          training      \(Format.decimals(trainSeconds, 2)) s, \(Format.decimals(samplesPerSecond, 0)) samples/s
-          updates       \(acceptedUpdates) accepted, \(refusedUpdates) refused
-          traffic       \(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down
-          peak memory   \(Format.decimals(peakRSSMegabytes, 1)) MB
-          model         \(modelDigest)
-        """
+        var lines = [("accuracy", Format.decimals(accuracy, 4)), ("loss", Format.decimals(loss.value, 4))]
+        if let record, let best = record.best, let most = best.accuracy {
+            lines.append(("best", "accuracy \(Format.decimals(most, 4)) after round \(best.round)"))
+        }
+        if let target = record?.target { lines.append(("target", target)) }
+        if let spread = record?.spread { lines.append(("clients", spread)) }
+        if let decomposition = record?.decomposition { lines.append(("decomposition", decomposition)) }
+        let training = "\(Format.decimals(trainSeconds, 2)) s, \(Format.decimals(samplesPerSecond, 0)) samples/s"
+        lines.append(("training", training))
+        lines.append(("updates", "\(acceptedUpdates) accepted, \(refusedUpdates) refused"))
+        lines.append(("traffic", "\(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down"))
+        if let up = record?.bytesUpPerClient { lines.append(("  up", up.text)) }
+        if let down = record?.bytesDownPerClient { lines.append(("  down", down.text)) }
+        if let kinds = record?.kinds { lines.append(("  up by kind", kinds)) }
+        lines.append(("peak memory", "\(Format.decimals(peakRSSMegabytes, 1)) MB"))
+        lines.append(("model", modelDigest))
+        if !message.isEmpty { lines.append(("because", message)) }
+        let head = "\(name): \(phase) after \(rounds) rounds in \(Format.decimals(seconds, 2)) s (\(mode))"
+        return ([head] + lines.map { "  " + Format.column($0.0, 14, left: true) + $0.1 }).joined(separator: "\n")
     }
 }

@@ -87,7 +87,8 @@ def optimizer_cases():
     cases = []
     plans = [("plain", {"lr": 0.5}), ("fedavgm", {"beta": 0.7, "lr": 0.8}), ("fedadagrad", {}), ("fedadam", {}),
              ("fedyogi", {"lr": 0.1, "tau": 0.01}), ("fedexp", {}), ("fedexp", {"epsilon": 1e-4}), ("fedhyper-g", {}),
-             ("fedhyper-g", {"released": 1}), ("fedhyper-sl", {}), ("fedhyper-sl", {"released": 1})]
+             ("fedhyper-g", {"released": 1}), ("fedhyper-sl", {}), ("fedhyper-sl", {"released": 1}),
+             ("co2", {"clip": 0.3}), ("co2", {"beta": 0.6, "lr": 0.7, "gap": 1})]
     for index, (name, settings) in enumerate(plans):
         seed, n, d, rounds = 5000 + index, 6, 41, 4
         family = "plain" if name == "fedexp" else "shifted"

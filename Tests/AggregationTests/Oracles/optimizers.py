@@ -35,6 +35,15 @@ def fedexp(aggregates, updates, epsilon=1e-3, **_):
     return out
 
 
+def co2(aggregates, beta=0.2, lr=1.0, clip=1.0, gap=0, **_):
+    m, moved, out = 0, 0.0, []
+    for d in aggregates:
+        m = beta * m + d / (1 + moved / max(np.linalg.norm(d), 1e-12) if gap else 1)
+        out.append(lr * np.clip(m, -clip, clip))
+        moved = np.linalg.norm(out[-1])
+    return out
+
+
 def fedhyper_g(aggregates, released=0, **_):
     out, last = [], np.zeros_like(aggregates[0])
     alpha, a = 1.0, 0.0
@@ -65,5 +74,5 @@ def fedhyper_sl_factors(aggregates, released=0, **_):
 OPTIMIZERS = {
     "plain": lambda aggregates, lr=1.0, **_: [lr * d for d in aggregates],
     "fedavgm": fedavgm, "fedadagrad": adaptive("adagrad"), "fedadam": adaptive("adam"), "fedyogi": adaptive("yogi"),
-    "fedexp": fedexp, "fedhyper-g": fedhyper_g, "fedhyper-sl": lambda aggregates, **_: aggregates,
+    "fedexp": fedexp, "co2": co2, "fedhyper-g": fedhyper_g, "fedhyper-sl": lambda aggregates, **_: aggregates,
 }
