@@ -5,7 +5,8 @@
 // 208 outputs (as few panels as possible, of even shares): the panel whose first output is c begins at
 // c * padded_inputs and holds [padded_inputs][width]. With it the forward product and the weight gradient read
 // and write whole vectors in the order of memory, without horizontal sums, and the SGD step runs inside the weight
-// gradient's product, so that a gradient never travels through memory. Activations are [rows][padded size], rows a multiple of 4.
+// gradient's product, so that a gradient never travels through memory. Activations are
+// [rows][padded size], rows a multiple of 4.
 //
 // Bits. An output element is summed over a fixed order that does not depend on the vector length: machines with fused
 // multiply-add all give the same bits; those without it (the baseline clone) may differ in the last place.
