@@ -36,6 +36,13 @@ public struct SampleTable: Sendable {
         self.init(features: .floats(floats), shape: shape, labels: labels, clients: clients)
     }
 
+    /// Creates a table of texts of one length: each byte stands for itself, the number of a character.
+    ///
+    /// - Precondition: `labels.count` texts of `length` characters; no negative label; as many clients as labels.
+    public init(characters: [UInt8], length: Int, labels: [Int32], clients: [Int32]? = nil) {
+        self.init(features: .bytes(characters, scale: 1), shape: [length], labels: labels, clients: clients)
+    }
+
     init(features: Features, shape: [Int], labels: [Int32], clients: [Int32]?) {
         let width = shape.reduce(1, *)
         let valueCount =

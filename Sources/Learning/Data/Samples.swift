@@ -64,5 +64,6 @@ public struct Samples: Sendable {
                 )
             }
         }
+        try model.checkFeatures(of: self)
     }
 }

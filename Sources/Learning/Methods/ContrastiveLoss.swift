@@ -15,8 +15,8 @@ internal import Glibc
 final class ContrastiveLoss {
     private static let smallestNorm = 1e-8
 
-    private let global: DenseNetwork
-    private let previous: DenseNetwork
+    private let global: any TrainableNetwork
+    private let previous: any TrainableNetwork
     private var arena = FloatArena(capacity: 0)
     private var capacity = 0
     private var mu = 0.0
@@ -25,9 +25,9 @@ final class ContrastiveLoss {
     private(set) var gradient: UnsafeMutablePointer<Float>
 
     /// Creates a loss for networks like this one.
-    init(like network: DenseNetwork) {
-        global = network.sibling()
-        previous = network.sibling()
+    init(like network: any TrainableNetwork) {
+        global = network.makeSibling()
+        previous = network.makeSibling()
         gradient = arena.take(0)
     }
 

@@ -24,6 +24,7 @@ final class HypergradientRate {
     private static let bounds = 0.1...10.0
 
     private let form: Form
+    private let ignored: [Range<Int>]
     private let plannedSteps: Int
     private let global: ParameterVector?
     private var parameters: ParameterVector
@@ -31,17 +32,38 @@ final class HypergradientRate {
     /// The factor on the learning rate.
     private(set) var factor = 1.0
 
-    init(_ form: Form, start: ParameterVector, lastStart: ParameterVector?, plannedSteps: Int) {
+    init(
+        _ form: Form,
+        start: ParameterVector,
+        lastStart: ParameterVector?,
+        plannedSteps: Int,
+        ignoring ignored: [Range<Int>] = []
+    ) {
         self.form = form
+        self.ignored = ignored
         self.plannedSteps = max(plannedSteps, 1)
         parameters = start
-        global = lastStart.map { start.subtracting($0) }
+        global = lastStart.map { Self.change(from: $0, to: start, ignored) }
         if case .released = form, let global { previous = (global, 1) }
+    }
+
+    /// What gradients changed; running statistics follow none.
+    private static func change(
+        from start: ParameterVector,
+        to end: ParameterVector,
+        _ ignored: [Range<Int>]
+    ) -> ParameterVector {
+        var change = end.subtracting(start)
+        guard !ignored.isEmpty else { return change }
+        change.withMutableElements { elements in
+            for range in ignored { elements[range].update(repeating: 0) }
+        }
+        return change
     }
 
     /// Takes in a step that was made with `rate`; gives the factor for the next one.
     func advance(to now: ParameterVector, rate: Double) {
-        let step = now.subtracting(parameters)
+        let step = Self.change(from: parameters, to: now, ignored)
         parameters = now
         defer { previous = (step, rate) }
         let along = previous.map { step.dot($0.step) } ?? 0

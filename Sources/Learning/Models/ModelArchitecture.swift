@@ -8,10 +8,18 @@ public import Rounds
 ///
 /// - `softmax`: multinomial logistic regression, one dense layer;
 /// - `mlp`: dense layers with ReLU between them, of the widths in `hidden`;
-/// - `vector`: `elements` numbers without a meaning, to measure transport.
+/// - `vector`: `elements` numbers without a meaning, to measure transport;
+/// - `cnn`: the network of McMahan et al. 2017: two 5 x 5 convolutions of `width` (32) and twice as many channels, each
+///   with ReLU and max pooling, a dense layer of `dense` (512) units;
+/// - `small-cnn`: a light model for devices: two 3 x 3 convolutions of `width` (8) and twice as many channels, each
+///   with batch norm, ReLU and max pooling, then dropout at the rate `dropout` (0.25);
+/// - `resnet`: He et al. 2016, section 4.2, of `depth` (8, 14, 20, ...; default 8) layers and `width` (16) channels;
+/// - `gru`: the next character of a text of `input: [length]` characters, from an embedding of `embedding` (8) numbers
+///   for each of `vocabulary` (`classes`) characters and a GRU of `width` (128) units.
 ///
-/// Dense layers are named `layer1`, `layer2`, ...; a layer's `weight` is `[outputs, inputs]`, row-major, as PyTorch has
-/// it.
+/// Images are `[height, width]` or `[channels, height, width]`; names in code are keys of `model.settings`, with their
+/// defaults. Dense layers of `softmax` and `mlp` are named `layer1`, `layer2`, ...; tensors have PyTorch's shapes
+/// (`[outputs, inputs]`, `[outputs, inputs, height, width]`), row-major, and those of layered models its names.
 public struct ModelArchitecture: Sendable, Hashable {
     /// A dense layer's sizes.
     struct DenseLayer: Sendable, Hashable {
@@ -30,8 +38,14 @@ public struct ModelArchitecture: Sendable, Hashable {
     public let classCount: Int
     /// The tensors in the order of the parameter vector.
     public let layout: TensorLayout
-    /// First to last; empty for `vector`.
+    /// First to last; empty for `vector` and for layered models.
     let layers: [DenseLayer]
+    /// The layers of a layered model; nil for the others.
+    let plan: NetworkPlan?
+    /// What each tensor is, in the order of the layout: bytes are counted, and FedBN keeps tensors local, by it.
+    public var tensorKinds: [TensorKind] { layout.tensors.map(\.kind) }
+    /// Whether a built-in trainer trains it.
+    public var isTrainable: Bool { !layers.isEmpty || plan != nil }
 
     /// Describes the model that a job names.
     ///
@@ -39,6 +53,16 @@ public struct ModelArchitecture: Sendable, Hashable {
     ///   model.
     public init(_ specification: ModelSpecification) throws {
         kind = specification.kind
+        plan = try NetworkPlan(specification)
+        if let plan {
+            layers = []
+            inputCount = plan.nodes[0].shape.count
+            classCount = specification.classes
+            layout = try TensorLayout(
+                plan.tensors.map { .init(name: $0.name, shape: $0.shape, role: $0.role) }
+            )
+            return
+        }
         switch specification.kind {
         case "softmax", "mlp":
             let hidden = specification.kind == "mlp" ? specification.hidden : []
@@ -70,7 +94,8 @@ public struct ModelArchitecture: Sendable, Hashable {
         default:
             throw LearningError(
                 .unknownModel,
-                "no built-in model is of kind '\(specification.kind)'; known: mlp, softmax, vector"
+                "no built-in model is of kind '\(specification.kind)'; "
+                    + "known: cnn, gru, mlp, resnet, small-cnn, softmax, vector"
             )
         }
     }
@@ -102,8 +127,11 @@ public struct ModelArchitecture: Sendable, Hashable {
     /// The parameters that training starts from.
     ///
     /// Weights and biases of a dense layer are uniform on +-1 / sqrt(inputs), as PyTorch's `nn.Linear` draws them; a
-    /// `vector` is uniform on +-1. The same seed gives the same bits everywhere.
+    /// `vector` is uniform on +-1. Layered models draw as PyTorch's layers do: convolutions uniform on
+    /// +-1 / sqrt(fan-in), a GRU on +-1 / sqrt(units), embeddings from the standard normal distribution, batch norms
+    /// start at weight 1, bias 0, mean 0, variance 1. The same seed gives the same bits everywhere.
     public func initialParameters(seed: Seed) -> ParameterVector {
+        if let plan { return plan.initialParameters(layout: layout, seed: seed) }
         var parameters = ParameterVector(zeros: layout.elementCount)
         parameters.withMutableElements { elements in
             for (index, tensor) in layout.tensors.enumerated() {

@@ -5,9 +5,6 @@ internal import ModelState
 
 /// What client-side methods need of a network beside plain steps.
 extension DenseNetwork {
-    /// Another network of the same model, without parameters.
-    func sibling() -> DenseNetwork { DenseNetwork(model, kernels: kernels) }
-
     /// Whether the features are learned: a network of one layer has only its inputs.
     var hasFeatures: Bool { layers.count > 1 }
 

@@ -26,7 +26,7 @@ extension LocalTrainer {
                 "trainer '\(specification.trainer)' is not built in; built in: none, sgd"
             )
         }
-        guard !model.layers.isEmpty else {
+        guard model.isTrainable else {
             throw LearningError(
                 .unknownTrainer,
                 "a model of kind \(model.kind) cannot be trained; set training.trainer to none"
@@ -60,12 +60,19 @@ extension LocalTrainer {
         let plannedSteps = plannedSteps(samples, specification, epochs: plan.epochs)
         let decay = Float(specification.weightDecay) + (plan.term?.coefficient ?? 0)
         network.load(start)
+        network.beginTraining(seed: seed)
         network.prepareStep(momentum: specification.momentum > 0, offset: plan.term?.offset)
         network.reserve(rows: batchSize)
         if plan.ascentRadius > 0 { network.prepareCollecting() }
         let contrast = plan.contrast.map { prepareContrast($0, rows: batchSize) }
         let hyper = plan.hypergradient.map {
-            HypergradientRate($0, start: start, lastStart: plan.lastStart, plannedSteps: plannedSteps)
+            HypergradientRate(
+                $0,
+                start: start,
+                lastStart: plan.lastStart,
+                plannedSteps: plannedSteps,
+                ignoring: model.layout.untrainedTensors.map(model.layout.range)
+            )
         }
         var step = 0
         var samplesSeen = 0
@@ -87,7 +94,7 @@ extension LocalTrainer {
                 throw divergence(step: step, specification)
             }
             lossSum += loss
-            if let hyper { hyper.advance(to: network.currentParameters(), rate: rate) }
+            hyper?.advance(to: network.currentParameters(), rate: rate)
             samplesSeen += rows
             let progress = TrainingProgress(step: step, plannedSteps: plannedSteps, samplesSeen: samplesSeen)
             wasStopped = !onStep(progress) && step < plannedSteps

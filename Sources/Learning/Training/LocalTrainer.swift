@@ -12,7 +12,7 @@ public import Rounds
 public final class LocalTrainer {
     /// The model.
     public let model: ModelArchitecture
-    let network: DenseNetwork
+    let network: any TrainableNetwork
     /// Compares features with those of fixed models; made when a method first needs it.
     var contrast: ContrastiveLoss?
     /// The tensors that stay on a client under FedBN.
@@ -25,9 +25,9 @@ public final class LocalTrainer {
         self.init(model: model, kernels: kernels)
     }
 
-    init(model: ModelArchitecture, kernels: DenseKernels) {
+    init(model: ModelArchitecture, kernels: DenseKernels, convolution: ConvolutionKernels? = nil) {
         self.model = model
-        network = DenseNetwork(model, kernels: kernels)
+        network = model.makeNetwork(kernels, convolution: convolution)
         localTensors = model.layout.localTensors
     }
 
@@ -114,11 +114,11 @@ public final class LocalTrainer {
     ///   `unknownTrainer` for a `vector`.
     public func evaluate(parameters: ParameterVector, samples: Samples) throws -> EvaluationOutcome {
         try check(parameters)
-        guard !model.layers.isEmpty else {
+        guard model.isTrainable else {
             throw LearningError(.unknownTrainer, "a model of kind \(model.kind) cannot be evaluated")
         }
         try samples.check(against: model)
-        let evaluationRows = 256
+        let evaluationRows = network.evaluationRows
         network.load(parameters)
         network.reserve(rows: min(evaluationRows, max(samples.count, 1)))
         var outcome = EvaluationOutcome(sampleCount: samples.count, correctCount: 0, lossSum: 0)

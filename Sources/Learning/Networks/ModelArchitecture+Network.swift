@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension ModelArchitecture {
+    /// A network of this model for one thread.
+    ///
+    /// - Parameter convolution: the kernels of layered models; nil for the fastest.
+    func makeNetwork(_ dense: DenseKernels, convolution: ConvolutionKernels? = nil) -> any TrainableNetwork {
+        guard let plan else { return DenseNetwork(self, kernels: dense) }
+        guard let convolution = convolution ?? ConvolutionKernels() else {
+            preconditionFailure("the baseline kernels run on every machine")
+        }
+        return LayeredNetwork(self, plan, dense: dense, convolution: convolution)
+    }
+
+    /// Checks that samples hold only what the model can read: a text's characters lie in the vocabulary.
+    ///
+    /// - Throws: ``LearningError`` with code `shapeMismatch`.
+    func checkFeatures(of samples: Samples) throws {
+        guard let plan, case .recurrent(let spec) = plan.nodes[1].operation else { return }
+        let limit = Float(spec.vocabulary)
+        for offset in 0..<samples.count {
+            let sample = Int(samples.index(at: offset))
+            let range = (sample * inputCount)..<((sample + 1) * inputCount)
+            let isText =
+                switch samples.table.features {
+                case .bytes(let values, let scale):
+                    scale == 1 && values[range].allSatisfy { Int($0) < spec.vocabulary }
+                case .floats(let values):
+                    values[range].allSatisfy { $0 >= 0 && $0 < limit && $0 == $0.rounded() }
+                }
+            guard isText else {
+                throw LearningError(
+                    .shapeMismatch,
+                    "sample \(sample) is no text of a vocabulary of \(spec.vocabulary) characters; use text: data "
+                        + "or set model.settings.vocabulary"
+                )
+            }
+        }
+    }
+}
