@@ -19,6 +19,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 }
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -27,6 +29,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
@@ -68,7 +71,7 @@ let package = Package(
             "Coordinator",
             [
                 "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
-                "RoundWork", "Rounds", "UpdateCoding", "Wire", logging,
+                "RoundWork", "Rounds", "UpdateCoding", "Wire", logging, metrics,
             ]
         ),
         module(
@@ -94,7 +97,7 @@ let package = Package(
                 "Messaging", "ModelState",
                 "Operations",
                 "Randomness", "Reporting", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                coreMetrics, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings

@@ -156,6 +156,9 @@ extension CoordinatorDaemon {
     private func notify(_ event: JobEvent) {
         let status = event.status
         let job = "\(status.job)"
+        if [.roundCommitted, .ended, .roundAbandoned].contains(event.kind) {
+            metrics.update(status, core.traffic(of: status.job))
+        }
         switch event.kind {
         case .roundStarted:
             logger.debug("\(job) \(event.message)")

@@ -40,6 +40,7 @@ public actor CoordinatorDaemon {
     let ledger: Ledger
     let spool: Spool
     let checkpoints: CheckpointStore
+    var metrics = JobMetrics()
     /// Called on the loop with every event of every job.
     let observer: (@Sendable (JobEvent) -> Void)?
 
@@ -215,7 +216,7 @@ public actor CoordinatorDaemon {
             callbacks: PeerChannel.Callbacks(
                 received: { self.received($0, on: id) },
                 malformed: { self.feed(.malformed(id, $0.reason, $0.message)) },
-                sentBlobBytes: { self.sentBlobBytes($0) },
+                sentBlobBytes: { self.sentBlobBytes($0, on: id) },
                 transferFailed: { self.logger.error("a model cannot be sent: \($0)") },
                 closed: { self.closed(id, $0) }
             )
@@ -228,8 +229,8 @@ public actor CoordinatorDaemon {
         feed(.received(id, message))
     }
 
-    private func sentBlobBytes(_ count: Int) {
-        if let job = core.runningJob { core.countSentBytes(job, count) }
+    private func sentBlobBytes(_ count: Int, on id: ConnectionID) {
+        if let job = core.runningJob { core.countSentBytes(job, count, on: id) }
     }
 
     private func closed(_ id: ConnectionID, _ why: String) {

@@ -80,6 +80,9 @@ extension CoordinatorCore {
 
     private mutating func jobEnded(_ job: JobID, _ now: Instant, _ actions: inout [CoordinatorAction]) {
         guard activeJob == job else { return }
+        if let status = jobs[job]?.status {
+            actions.append(.log(LogLine(.info, TrafficText.summary(of: status, traffic(of: job)))))
+        }
         // Updates whose check or journal entry was under way when the job ended have nobody to answer them any more.
         for key in uploads.keys(of: job) { withdraw(key, .jobCancelled, now, &actions) }
         if let status = jobs[job]?.status, status.phase != .finished {
@@ -125,7 +128,9 @@ extension CoordinatorCore {
         guard activeJob == nil, !isShuttingDown else { return }
         guard let next = jobs.values.filter({ !$0.isOver }).map(\.job).min() else { return }
         activeJob = next
-        jobs[next]?.setAvailable(agents.filter { $0.value.connection != nil }.map(\.key).sorted())
+        let connected = agents.filter { $0.value.connection != nil }.map(\.key).sorted()
+        let able = connected.filter { takesPart($0, in: next, &actions) }
+        jobs[next]?.setAvailable(able)
         step(next, .begin, now, &actions)
     }
 
@@ -166,7 +171,8 @@ extension CoordinatorCore {
     ) {
         guard let machine = jobs[job], let model = machine.model else { return }
         // Also those that may still come back: they are asked when they do.
-        let asked = agents.keys.sorted()
+        let coding = machine.specification.codec
+        let asked = agents.filter { $0.value.connection == nil || $0.value.missing(for: coding).isEmpty }.keys.sorted()
         let deadline = now.advanced(by: machine.specification.round.deadline.duration)
         let task = EvaluateTask(
             job: job,

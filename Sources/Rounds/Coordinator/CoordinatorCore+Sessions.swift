@@ -82,7 +82,19 @@ extension CoordinatorCore {
         let peer = sessions[connection]?.peer ?? ""
         actions.append(.log(LogLine(.info, "\(agent) connected from \(peer) (\(hello.software))")))
         askToEvaluateAgain(agent, &actions)
-        if let job = activeJob { step(job, .agentAvailable(agent), now, &actions) }
+        guard let job = activeJob, takesPart(agent, in: job, &actions) else { return }
+        step(job, .agentAvailable(agent), now, &actions)
+    }
+
+    /// Whether an agent knows all codecs of a job; if not, that is logged.
+    func takesPart(_ agent: AgentID, in job: JobID, _ actions: inout [CoordinatorAction]) -> Bool {
+        guard let coding = jobs[job]?.specification.codec, let record = agents[agent] else { return false }
+        let missing = record.missing(for: coding)
+        guard !missing.isEmpty else { return true }
+        let names = missing.joined(separator: ", ")
+        let text = "\(agent) takes no part in \(job): it does not know the codec \(names); update it or change the job's"
+        actions.append(.log(LogLine(.warning, text)))
+        return false
     }
 
     /// Ends a connection from this side.

@@ -196,6 +196,8 @@ extension CoordinatorCore {
             let text = "a chunk at \(chunk.offset) with \(chunk.data.count) bytes where \(heldBytes) were held"
             return drop(connection, Goodbye(.protocolViolation, text), now, &actions)
         }
+        traffic[key.job, default: [:]][key.agent, default: AgentTraffic(agent: key.agent)].bytesUp +=
+            UInt64(chunk.data.count)
         actions.append(.spool(key, offset: heldBytes, chunk.data))
         let total = heldBytes + chunk.data.count
         if total == upload.offer.byteCount {

@@ -23,6 +23,8 @@ public struct CoordinatorCore: Sendable {
     var durableRounds: [JobID: RoundNumber] = [:]
     /// The updates of committed rounds that are not durable yet, in jobs that carry work from round to round.
     var unreleased: [JobID: [RoundNumber: [UpdateKey]]] = [:]
+    /// What travelled to and from each agent for each job.
+    var traffic: [JobID: [AgentID: AgentTraffic]] = [:]
     var activeJob: JobID?
     var lastJobNumber: UInt64 = 0
     var uploads = UploadTable()
@@ -104,9 +106,16 @@ public struct CoordinatorCore: Sendable {
         sessions[connection]?.lastHeard = now
     }
 
-    /// Counts bytes of a model that went to an agent, without any other effect.
-    public mutating func countSentBytes(_ job: JobID, _ count: Int) {
+    /// Counts bytes of a model that went out on a connection, without any other effect.
+    public mutating func countSentBytes(_ job: JobID, _ count: Int, on connection: ConnectionID) {
         jobs[job]?.status.bytesDown += UInt64(count)
+        guard let agent = sessions[connection]?.agent else { return }
+        traffic[job, default: [:]][agent, default: AgentTraffic(agent: agent)].bytesDown += UInt64(count)
+    }
+
+    /// What travelled to and from each agent for a job since the start, in the order of their names.
+    public func traffic(of job: JobID) -> [AgentTraffic] {
+        (traffic[job] ?? [:]).values.sorted { $0.agent < $1.agent }
     }
 
     /// Whether every job is over.
@@ -136,8 +145,8 @@ public struct CoordinatorCore: Sendable {
             spoolFailed(key, digest, message, now, &actions)
         case .checked(let key, let digest, let check):
             checked(key, digest, check, now, &actions)
-        case .sentBytes(let job, let count):
-            countSentBytes(job, count)
+        case .sentBytes(let job, let connection, let count):
+            countSentBytes(job, count, on: connection)
         case .durable(let job, let round):
             durableRounds[job] = max(durableRounds[job] ?? .initial, round)
             release(job, through: round, &actions)

@@ -25,7 +25,7 @@ public enum CoordinatorInput: Sendable {
     /// The bytes of an update were checked.
     case checked(UpdateKey, BlobDigest, UpdateCheck)
     /// So many bytes of a model went to an agent.
-    case sentBytes(JobID, Int)
+    case sentBytes(JobID, ConnectionID, Int)
     /// A round's model and journal entries are on stable storage.
     case durable(JobID, RoundNumber)
     /// The clock reached ``CoordinatorCore/nextDeadline``.

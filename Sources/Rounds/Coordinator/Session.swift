@@ -27,4 +27,9 @@ struct AgentRecord: Sendable {
     var codecs: Set<String> = []
     var labels: [String: String] = [:]
     var resources: [String: Double] = [:]
+
+    /// What it lacks to take part in a job with these codecs, in order.
+    func missing(for coding: JobSpecification.Coding) -> [String] {
+        coding.requiredNames.subtracting(codecs).sorted()
+    }
 }

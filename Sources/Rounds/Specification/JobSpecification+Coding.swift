@@ -22,6 +22,14 @@ extension JobSpecification {
             self.anchorEvery = anchorEvery
         }
 
+        /// The names of the codecs and wrappers that an agent has to know to take part: `topk` and `ef14` of
+        /// `topk:fraction=0.01+ef14`.
+        public var requiredNames: Set<String> {
+            let texts = [uplink, downlink] + (anchor.map { [$0] } ?? [])
+            let parts = texts.flatMap { $0.split(separator: "+") }
+            return Set(parts.compactMap { $0.split(separator: ":").first.map(String.init) })
+        }
+
         private enum CodingKeys: String, CodingKey {
             case uplink
             case downlink

@@ -75,7 +75,12 @@ final class AgentHost {
         incarnation += 1
         stopReason = nil
         if canary == .forgetAgentMemory { disk.forgetMemories() }
-        let configuration = AgentConfiguration(agent: agent, incarnation: incarnation, patience: nil)
+        let configuration = AgentConfiguration(
+            agent: agent,
+            incarnation: incarnation,
+            codecs: CodecRegistry.agentNames,
+            patience: nil
+        )
         core = AgentCore(configuration: configuration, outbox: disk.offers, seed: seed.deriving("agent", incarnation))
         log.add(number, 1, incarnation, UInt64(disk.outbox.count))
         handle(.start)

@@ -78,7 +78,7 @@ extension CoordinatorHost {
             stream.offset += count
             streams[connection] = stream
             send(.chunk(chunk), on: connection)
-            countSent(stream.part.job, count)
+            countSent(stream.part.job, count, on: connection)
         }
     }
 

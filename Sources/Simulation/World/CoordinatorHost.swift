@@ -190,8 +190,8 @@ final class CoordinatorHost {
     }
 
     /// Tells the core that bytes of a model went out; nothing follows from that.
-    func countSent(_ job: JobID, _ count: Int) {
-        let actions = core?.handle(.sentBytes(job, count), at: clock.now) ?? []
+    func countSent(_ job: JobID, _ count: Int, on connection: ConnectionID) {
+        let actions = core?.handle(.sentBytes(job, connection, count), at: clock.now) ?? []
         precondition(actions.isEmpty, "counting bytes has no consequence")
     }
 

@@ -59,7 +59,7 @@ extension CoordinatorInput {
         case .spoolOpened(let key, _, let held): WordHash.mix(9, key.logWord, UInt64(held))
         case .spoolFailed(let key, _, _): WordHash.mix(10, key.logWord, 0)
         case .checked(let key, let digest, _): WordHash.mix(11, key.logWord, digest.low)
-        case .sentBytes(_, let count): WordHash.mix(12, UInt64(count), 0)
+        case .sentBytes(_, _, let count): WordHash.mix(12, UInt64(count), 0)
         case .durable(let job, let round): WordHash.mix(13, job.number, UInt64(round.value))
         case .timer: 14
         case .shutdown: 15

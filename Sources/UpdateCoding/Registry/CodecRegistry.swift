@@ -12,6 +12,9 @@ public enum CodecRegistry {
     /// The names of the codecs of this module.
     public static var codecNames: [String] { CodecFamily.builtIn.map(\.name) }
 
+    /// The names that an agent tells which can do all that this module can: codecs and wrappers.
+    public static var agentNames: [String] { codecNames + wrapperNames }
+
     /// One specification that parses for each codec of this module.
     public static var examples: [String] { CodecFamily.builtIn.map(\.example) }
 

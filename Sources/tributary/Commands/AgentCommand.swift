@@ -83,7 +83,7 @@ struct AgentCommand: AsyncParsableCommand {
         let configuration = AgentConfiguration(
             agent: agent,
             incarnation: random.next(),
-            codecs: CodecRegistry.codecNames,
+            codecs: CodecRegistry.agentNames,
             labels: try parsedLabels(),
             resources: ["samples": Double(dataset.train?.count ?? 0)],
             software: "tributary/\(Tributary.version)",

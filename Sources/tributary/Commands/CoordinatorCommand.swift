@@ -2,7 +2,9 @@
 
 import ArgumentParser
 import Coordinator
+import CoreMetrics
 import EventLoop
+import Foundation
 import Logging
 import Rounds
 
@@ -37,6 +39,14 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A YAML file with the coordinator's knobs.", valueName: "file"))
     var config: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep counters of rounds, updates and bytes in this file, in Prometheus' text format.",
+            valueName: "file"
+        )
+    )
+    var metrics: String?
+
     @Flag(help: "Write events to standard output, a JSON object a line.")
     var json = false
 
@@ -57,7 +67,10 @@ struct CoordinatorCommand: AsyncParsableCommand {
             Console.ignoreClosedPipes()
             FileLimit.raise()
             let events = json ? EventWriter() : nil
+            let metrics = metrics.map { MetricsFile(path: $0) }
+            if let metrics { MetricsSystem.bootstrap(metrics) }
             let daemon = try CoordinatorDaemon(options: options, loop: loop, logger: logger) { event in
+                if let metrics, event.kind != .roundStarted { Self.write(metrics, logger) }
                 if let events, let line = try? Format.json(EventRecord(event)) { events.write(line) }
             }
             do {
@@ -70,6 +83,15 @@ struct CoordinatorCommand: AsyncParsableCommand {
             await StopSignal.wait(on: loop)
             logger.info("stopping")
             await daemon.stop()
+        }
+    }
+
+    /// A disk that takes no metrics stops nothing.
+    private static func write(_ metrics: MetricsFile, _ logger: Logger) {
+        do {
+            try metrics.write()
+        } catch {
+            logger.warning("the metrics cannot be written: \(error.localizedDescription)")
         }
     }
 }

@@ -78,9 +78,9 @@ final class LocalCluster {
     var coordinator: ProgramRun { coordinators[coordinators.count - 1] }
 
     /// Starts the coordinator: on a free port the first time, then on the same port with the same state.
-    func startCoordinator() async throws {
+    func startCoordinator(further: [String] = []) async throws {
         let file = try folder.write(configuration, to: "coordinator.yaml")
-        let arguments = ["coordinator", "--listen", address, "--state", state, "--config", file, "--json"]
+        let arguments = ["coordinator", "--listen", address, "--state", state, "--config", file, "--json"] + further
         // A port that is free for a moment may go to another process as the near end of a connection.
         for _ in 0..<50 {
             let run = try start(arguments, name: "coordinator")
