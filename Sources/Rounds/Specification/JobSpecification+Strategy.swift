@@ -101,7 +101,7 @@ extension JobSpecification {
 
         /// Takes the clients' half of the preset for what the job file does not say.
         ///
-        /// A setting of that half may stand beside the preset's name, `{preset: fedprox, settings: {proximal_mu: 0.1}}`:
+        /// A setting of that half may stand beside the method's name, `{preset: fedprox, settings: {proximal_mu: 1}}`:
         /// whoever tunes a method need not know which half reads it.
         mutating func complete(_ training: inout TrainingSpecification) throws {
             guard let preset, let method = StrategyPreset.named(preset) else { return }

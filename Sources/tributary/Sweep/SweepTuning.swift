@@ -70,10 +70,11 @@ struct SweepTuning {
             if let found = best[index] { cell.settings += candidates[found.index].own.settings }
             return cell
         }
+        let seeds = tuning.seeds.map(String.init).joined(separator: ", ")
         let note =
             "Tuned: for every row and method, of at most \(tuning.budget) candidates the one with the highest mean "
-            + "accuracy on \(Format.decimals(tuning.validation * 100, 0)) % of the training samples, held out, over the "
-            + "seeds \(tuning.seeds.map(String.init).joined(separator: ", ")). Test samples were not looked at."
+            + "accuracy on \(Format.decimals(tuning.validation * 100, 0)) % of the training samples, held out, over "
+            + "the seeds \(seeds). Test samples were not looked at."
         return Choice(cells: chosen, table: table(summaries, Set(best.values.map(\.index))), note: note)
     }
 
