@@ -37,7 +37,7 @@ extension RoundRecord {
     /// Keeps what is known of a round.
     init(_ round: SimulationResult.Round) {
         self.init(round: Int(round.committed.round.value))
-        seconds = Format.number(round.virtualTime ?? round.elapsed)
+        seconds = Format.number(round.elapsed)
         bytesUp = round.bytesUp
         bytesDown = round.bytesDown
         if round.committed.updateCount > 0 { trainingLoss = round.committed.loss }
