@@ -33,6 +33,12 @@ struct StrategyPresetTests {
         #expect(first == again)
     }
 
+    @Test func settingsBesideTheNameGoToTheHalfThatReadsThem() throws {
+        let job = try job(#"{"strategy": {"preset": "scaffold", "settings": {"scaffold": 0.5, "uniform": 0, "x": 3}}}"#)
+        #expect(job.strategy.settings == ["uniform": 0, "x": 3])
+        #expect(job.training.settings == ["scaffold": 0.5])
+    }
+
     @Test func qFedAvgTakesTheClientsLearningRate() throws {
         let job = try job(#"{"strategy": "q-fedavg", "training": {"learning_rate": 0.25}}"#)
         #expect(job.strategy.settings == ["q": 1, "q-fedavg.lr": 0.25])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Randomness
+
 /// A data set: samples to train on, samples to test on, or both.
 public struct Dataset: Sendable {
     /// Where the data came from, as messages name it.
@@ -40,5 +42,20 @@ public struct Dataset: Sendable {
             )
         }
         return test
+    }
+
+    /// The training samples alone, a share of which is held out as test samples: what settings are chosen by, so that
+    /// the test samples stay unseen.
+    ///
+    /// - Parameters:
+    ///   - fraction: the share, above 0 and below 1.
+    ///   - seed: which samples are held out.
+    /// - Throws: ``LearningError`` where nothing would be left to train on, or nothing held out.
+    public func validating(on fraction: Double, seed: Seed) throws -> Dataset {
+        let (train, heldOut) = HoldOut.split(try requireTrain(), fraction: fraction, seed: seed.deriving("validation"))
+        guard let train, train.count > 0, let heldOut, heldOut.count > 0 else {
+            throw LearningError(.missingData, "\(name) has too few samples to hold \(fraction) of them out")
+        }
+        return Dataset(name: name, train: train, test: heldOut)
     }
 }

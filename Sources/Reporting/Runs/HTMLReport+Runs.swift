@@ -16,8 +16,8 @@ extension HTMLReport {
     }
 
     /// Adds the curves that compare groups.
-    public mutating func curves(_ groups: [RunGroup]) {
-        heading("Curves")
+    public mutating func curves(_ groups: [RunGroup], title: String = "Curves") {
+        heading(title)
         if groups.contains(where: { $0.runs.count > 1 }) {
             paragraph(
                 "Lines are means over the seeds, as far as all of them go; bands reach from the least to the most."

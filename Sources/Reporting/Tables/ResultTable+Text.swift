@@ -28,6 +28,9 @@ extension ResultTable {
         return "{\"schema\":{\(schema.joined(separator: ","))},\"columns\":{\(values.joined(separator: ","))}}"
     }
 
+    /// A text in JSON, with its quotes.
+    public static func jsonText(_ text: String) -> String { MarkupText.json(text) }
+
     /// The table in Markdown with columns of equal width, which reads as well on a terminal.
     public var markdown: String {
         let cells = columns.map { column in (0..<rowCount).map { Self.display(column.cells, $0) } }

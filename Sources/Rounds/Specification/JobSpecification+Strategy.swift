@@ -100,8 +100,15 @@ extension JobSpecification {
         }
 
         /// Takes the clients' half of the preset for what the job file does not say.
+        ///
+        /// A setting of that half may stand beside the method's name, `{preset: fedprox, settings: {proximal_mu: 1}}`:
+        /// whoever tunes a method need not know which half reads it.
         mutating func complete(_ training: inout TrainingSpecification) throws {
             guard let preset, let method = StrategyPreset.named(preset) else { return }
+            for key in method.clientSettings.keys where method.serverSettings[key] == nil {
+                guard let value = settings.removeValue(forKey: key) else { continue }
+                if training.settings[key] == nil { training.settings[key] = value }
+            }
             training.settings.merge(method.clientSettings) { given, _ in given }
             if method.takesLocalLearningRate, settings["\(rule).lr"] == nil, settings["lr"] == nil {
                 settings["\(rule).lr"] = training.learningRate

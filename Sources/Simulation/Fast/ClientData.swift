@@ -25,7 +25,10 @@ public struct ClientData: Sendable {
             )
         }
         if let split = scenario.split { specification.split = try DataSplit(parsing: split) }
-        let dataset = try specification.loadWhole()
+        var dataset = try specification.loadWhole()
+        if scenario.validation > 0 {
+            dataset = try dataset.validating(on: scenario.validation, seed: specification.seed)
+        }
         train = try dataset.requireTrain()
         test = dataset.test
         partition = try specification.split.partition(

@@ -31,11 +31,16 @@ public struct Scenario: Sendable, Codable {
     /// Whether each round's loss is decomposed into its local, distribution-shift and aggregation parts, which costs
     /// m x m evaluations for m clients. Mode `fast` only.
     public var diagnose: Bool
+    /// The share of the training samples that is held out and evaluated on in place of the test samples, for choosing
+    /// settings; 0 for the test samples.
+    public var validation: Double
 
     /// The clients' devices, which decide when updates arrive; nil for at once. Mode `fast` only.
     public var devices: DeviceSpecification?
 
-    private static let ownKeys = ["mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices"]
+    private static let ownKeys = [
+        "mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices", "validation",
+    ]
 
     /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
     public init(from decoder: any Decoder) throws {
@@ -52,6 +57,8 @@ public struct Scenario: Sendable, Codable {
         diagnose = try file.value("diagnose", default: false)
         devices = try file.optional("devices")
         try file.check(mode == .fast || devices == nil, "mode", "fast with 'devices'")
+        validation = try file.value("validation", default: 0)
+        try file.check(validation >= 0 && validation < 1, "validation", "at least 0 and below 1")
         try file.check((attack?.clients ?? 0) < clients, "attack.clients", "fewer than 'clients'")
         try file.check(mode == .fast || (attack == nil && !diagnose), "mode", "fast with 'attack' or 'diagnose'")
         if try file.optional("minimum_agents") as Int? == nil { job.minimumAgents = clients }
@@ -69,6 +76,7 @@ public struct Scenario: Sendable, Codable {
         try container.encode(threads, forKey: .init(stringValue: "threads"))
         try container.encodeIfPresent(attack, forKey: .init(stringValue: "attack"))
         try container.encodeIfPresent(devices, forKey: .init(stringValue: "devices"))
+        if validation > 0 { try container.encode(validation, forKey: .init(stringValue: "validation")) }
         if diagnose { try container.encode(diagnose, forKey: .init(stringValue: "diagnose")) }
     }
 

@@ -9,6 +9,7 @@ final class ChildProcess {
     private var pending: [UInt8] = []
     private var usage = rusage()
     private var isReaped = false
+    private var knownExitCode: Int32?
 
     /// Starts this program with other arguments.
     ///
@@ -94,17 +95,26 @@ final class ChildProcess {
     func wait() -> Int32 {
         var status: Int32 = 0
         while wait4(identifier, &status, 0, &usage) < 0, errno == EINTR {}
+        return ended(status)
+    }
+
+    /// Its exit code, or minus the signal that ended it; nil while it runs.
+    var exitCode: Int32? {
+        if let knownExitCode { return knownExitCode }
+        var status: Int32 = 0
+        guard wait4(identifier, &status, WNOHANG, &usage) == identifier else { return nil }
+        return ended(status)
+    }
+
+    private func ended(_ status: Int32) -> Int32 {
         isReaped = true
-        return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
+        let code = status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
+        knownExitCode = code
+        return code
     }
 
     /// Whether it still runs.
-    var isRunning: Bool {
-        guard !isReaped else { return false }
-        var status: Int32 = 0
-        if wait4(identifier, &status, WNOHANG, &usage) == identifier { isReaped = true }
-        return !isReaped
-    }
+    var isRunning: Bool { exitCode == nil }
 
     /// Its largest resident memory; known once it has ended.
     var peakMegabytes: Double { Double(usage.ru_maxrss) / 1_024 }

@@ -17,6 +17,11 @@ struct SimulateCommand: AsyncParsableCommand {
 
             Example: tributary simulate Simulations/quickstart.yaml --set mode=protocol --seed 7
 
+            With --sweep every combination of values is a run, and the table has mean and standard deviation over the
+            seeds. Finished runs are kept: the same command goes on with an interrupted sweep.
+
+            Example: tributary simulate Simulations/quickstart.yaml --sweep strategy=fedavg,fedld lr=0.1,0.2 seed=1..3
+
             With --json the last line on standard output is one JSON object.
 
             Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read; 74 a result
@@ -46,6 +51,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Results") var outputs: RunOutputs
 
+    @OptionGroup(title: "Sweeps") var sweep: SweepOptions
+
     @Option(help: ArgumentHelp("Write the final model to a safetensors file.", valueName: "file")) var output: String?
 
     @Flag(help: "End with one JSON object on standard output.") var json = false
@@ -54,7 +61,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.reporting {
-            let scenario = try TextFile.decode(Scenario.self, at: self.scenario, overrides: allOverrides)
+            if sweep.isSweep { return try await runSweep() }
+            let scenario = try ScenarioFile.read(self.scenario, overrides: allOverrides)
             let display = RoundDisplay(isQuiet: quiet)
             let events = try outputs.tensorboard.map { try LiveEvents(folder: $0) }
             let result = try SimulationRun.run(scenario, observer: { display.show($0) }, onRound: { events?.add($0) })
@@ -75,6 +83,21 @@ struct SimulateCommand: AsyncParsableCommand {
             Console.print(json ? try Format.json(report) : report.text)
             try Outcome.check(result.status)
         }
+    }
+
+    private func runSweep() async throws {
+        guard output == nil, outputs.record == nil else {
+            throw Failure(.badInput, "a sweep has many models and runs; --output and --record go with a single one")
+        }
+        let run = SweepRun(
+            scenario: try SweepScenario(at: scenario, overrides: allOverrides),
+            options: sweep,
+            outputs: outputs,
+            threads: threads ?? 0,
+            isQuiet: quiet,
+            json: json
+        )
+        try await run.run()
     }
 
     /// The overrides of all options, in the order in which they win.

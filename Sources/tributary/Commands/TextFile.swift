@@ -28,13 +28,32 @@ enum TextFile {
         at path: String,
         overrides: [String] = []
     ) throws -> Value {
-        do {
+        try decode(type, from: try node(at: path, overrides: overrides), path: path)
+    }
+
+    /// The mapping of keys to values that a YAML file is.
+    ///
+    /// - Parameter overrides: `key=value` or `part.key=value`, as `--set` has them.
+    static func node(at path: String, overrides: [String] = []) throws -> Node {
+        try reporting(path) {
             var node = try Yams.compose(yaml: try read(path)) ?? Node.mapping(Node.Mapping([]))
             guard node.mapping != nil else {
                 throw Failure(.badInput, "\(path) is no job file or the like: it must be a mapping of keys to values")
             }
             for override in overrides { try apply(override, to: &node) }
-            return try YAMLDecoder().decode(Value.self, from: node)
+            return node
+        }
+    }
+
+    /// Decodes what was read from a file.
+    static func decode<Value: Decodable>(_ type: Value.Type, from node: Node, path: String) throws -> Value {
+        try reporting(path) { try YAMLDecoder().decode(Value.self, from: node) }
+    }
+
+    /// Tells errors together with where they come from.
+    static func reporting<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
         } catch let error as SpecificationError {
             throw Failure(.badInput, "\(path): \(error.message)")
         } catch let error as YamlError {
@@ -71,11 +90,18 @@ enum TextFile {
         guard let equals = override.firstIndex(of: "="), equals != override.startIndex else {
             throw Failure(.badInput, "--set takes key=value, not '\(override)'")
         }
-        let keys = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        let text = String(override[override.index(after: equals)...])
+        try apply(String(override[..<equals]), String(override[override.index(after: equals)...]), to: &node)
+    }
+
+    /// Sets a key, with dots for what lies in parts, to a value in YAML.
+    static func apply(_ key: String, _ text: String, to node: inout Node) throws {
+        let keys = (shorthands[key] ?? key).split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         let value = try Yams.compose(yaml: text) ?? Node.scalar(Node.Scalar(""))
         try set(value, at: keys[...], in: &node)
     }
+
+    /// Keys that are short for others.
+    private static let shorthands = ["lr": "training.learning_rate"]
 
     private static func set(_ value: Node, at keys: ArraySlice<String>, in node: inout Node) throws {
         guard let key = keys.first else {
@@ -86,6 +112,10 @@ enum TextFile {
             throw Failure(.badInput, "--set: '\(key)' is not inside a mapping of the file")
         }
         var child = mapping[Node(key)] ?? Node.mapping(Node.Mapping([]))
+        // A method's name alone is short for a mapping that has it as its preset.
+        if key == "strategy", keys.count > 1, child.scalar != nil {
+            child = .mapping(Node.Mapping([(Node("preset"), child)]))
+        }
         try set(value, at: keys.dropFirst(), in: &child)
         mapping[Node(key)] = child
         node = .mapping(mapping)

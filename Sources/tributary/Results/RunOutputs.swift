@@ -23,8 +23,12 @@ struct RunOutputs: ParsableArguments {
 
     @Option(help: ArgumentHelp("Write event files for TensorBoard.", valueName: "folder")) var tensorboard: String?
 
-    /// Writes the files of one run that was asked for.
+    @Option(help: ArgumentHelp("Write all that is known of the run as one JSON object.", valueName: "file"))
+    var record: String?
+
+    /// Writes the files of one run that were asked for.
     func write(_ record: RunRecord) throws {
+        if let path = self.record { try OutputFile.write(try Format.json(record) + "\n", to: path) }
         if let csv { try OutputFile.write(record.table.csv, to: csv) }
         if let columns { try OutputFile.write(record.table.columnJSON, to: columns) }
         if let html { try OutputFile.write(HTMLReport(run: record).text, to: html) }
