@@ -72,7 +72,7 @@ struct CodedJobTests {
     @Test func metricsTellBytesByAgentAndKind() async throws {
         let job = TestJob(name: "metrics", rounds: 2, agents: 2)
         try await LocalCluster.with { cluster in
-            let path = cluster.folder.path + "/metrics.prom"
+            let path = cluster.folder.path("metrics.prom")
             try await cluster.startCoordinator(further: ["--metrics", path])
             try cluster.startAgents(of: job)
             _ = try await cluster.finish(try await cluster.submit(job))

@@ -13,9 +13,9 @@ extension HTMLReport {
         heading("Results")
         let failed = results.failedCount
         if failed > 0 { paragraph("\(failed) of \(results.entries.count) runs did not finish and are in no mean.") }
-        for figure in [SweepResults.Figure.accuracy, .bestAccuracy, .roundsToTarget] {
+        for figure in [SweepResults.Figure.accuracy, .bestAccuracy, .roundsToTarget, .secondsToTarget] {
             guard let table = results.pivot(figure), !table.withoutEmptyColumns.columns.isEmpty else { continue }
-            if figure.name == SweepResults.Figure.roundsToTarget.name, !results.hasTarget { continue }
+            if figure.name.hasSuffix("_to_target"), !results.hasTarget { continue }
             self.table(table, caption: "\(figure.name), mean ± sample standard deviation over the seeds")
         }
         table(results.displayTable, caption: "All figures, mean ± sample standard deviation over the seeds")

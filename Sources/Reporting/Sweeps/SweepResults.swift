@@ -95,6 +95,12 @@ extension SweepResults.Figure {
     } text: {
         $0.text(decimals: 1)
     }
+    /// The job's own time to the target: virtual time where the scenario has devices.
+    public static let secondsToTarget = Self(name: "seconds_to_target") {
+        $0.reachedTarget.map(\.seconds)
+    } text: {
+        $0.text(decimals: 1)
+    }
     /// Bytes of updates up to the round that reached the target.
     public static let bytesUpToTarget = Self(name: "bytes_up_to_target") {
         $0.reachedTarget.map { Double($0.bytesUp) }
@@ -140,7 +146,8 @@ extension SweepResults.Figure {
 
     /// All figures of a summary, in the order of its columns.
     public static let all = [
-        accuracy, bestAccuracy, loss, worstTenth, clientDeviation, roundsToTarget, bytesUpToTarget, bytesUp, bytesDown,
+        accuracy, bestAccuracy, loss, worstTenth, clientDeviation, roundsToTarget, secondsToTarget,
+        bytesUpToTarget, bytesUp, bytesDown,
         seconds,
     ]
 

@@ -92,7 +92,7 @@ extension CoordinatorCore {
         let missing = record.missing(for: coding)
         guard !missing.isEmpty else { return true }
         let names = missing.joined(separator: ", ")
-        let text = "\(agent) takes no part in \(job): it does not know the codec \(names); update it or change the job's"
+        let text = "\(agent) takes no part in \(job): it lacks the codec \(names); update it, or change the job's codec"
         actions.append(.log(LogLine(.warning, text)))
         return false
     }

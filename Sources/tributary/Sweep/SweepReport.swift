@@ -85,9 +85,9 @@ struct SweepReport {
     /// The tables in Markdown.
     private var tables: String {
         var parts = notes
-        for figure in [SweepResults.Figure.accuracy, .roundsToTarget] {
+        for figure in [SweepResults.Figure.accuracy, .roundsToTarget, .secondsToTarget] {
             guard let table = results.pivot(figure) else { continue }
-            if figure.name == SweepResults.Figure.roundsToTarget.name, !results.hasTarget { continue }
+            if figure.name.hasSuffix("_to_target"), !results.hasTarget { continue }
             parts.append("\(figure.name), mean ± sample standard deviation:\n\n\(table.markdown)")
         }
         parts.append("All figures:\n\n\(results.displayTable.markdown)")
