@@ -260,3 +260,35 @@ void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t in
                 out[o * inputs + i] = packed[panel * padded_inputs + i * width + (o - panel)];
     }
 }
+
+// Blocks of 16 outputs by 16 pixels: both sides of the copy then use whole cache lines.
+#define EACH_BLOCK(BODY)                                                                                  \
+    size_t stride = PADDED(channels), inputs = channels * pixels, padded_outputs = PADDED(outputs);       \
+    for (size_t panel = 0, width; panel < padded_outputs; panel += width) {                               \
+        width = panel_width(padded_outputs - panel);                                                      \
+        size_t end = panel + width < outputs ? panel + width : outputs;                                   \
+        for (size_t c = 0; c < channels; c++)                                                             \
+            for (size_t first = 0; first < pixels; first += 16)                                           \
+                for (size_t o0 = panel; o0 < end; o0 += 16)                                               \
+                    for (size_t p = first; p < first + 16 && p < pixels; p++)                             \
+                        for (size_t o = o0; o < o0 + 16 && o < end; o++) {                                \
+                            size_t at = o * inputs + c * pixels + p;                                      \
+                            size_t place = panel * stride * pixels + (p * stride + c) * width + o - panel; \
+                            BODY;                                                                         \
+                        }                                                                                 \
+    }
+
+void ckt_pack_image(
+    const float *restrict weights, size_t outputs, size_t channels, size_t pixels, float *restrict packed) {
+    EACH_BLOCK(packed[place] = weights[at])
+}
+
+void ckt_unpack_image_difference(
+    const float *restrict packed, const float *restrict start, size_t outputs, size_t channels, size_t pixels,
+    float *restrict out) {
+    if (start) {
+        EACH_BLOCK(out[at] = packed[place] - start[at])
+    } else {
+        EACH_BLOCK(out[at] = packed[place])
+    }
+}

@@ -19,7 +19,7 @@ import Testing
     }
 
     /// Compresses by zlib: window bits 31 make gzip, -15 raw deflate.
-    private func compress(_ bytes: [UInt8], windowBits: Int32) -> [UInt8] {
+    static func compress(_ bytes: [UInt8], windowBits: Int32) -> [UInt8] {
         var stream = z_stream()
         deflateInit2_(
             &stream,
@@ -55,7 +55,7 @@ import Testing
 
     @Test func idxFilesAreReadPlainAndCompressed() throws {
         let folder = try TemporaryFolder()
-        folder.write("train-images-idx3-ubyte.gz", compress(images(4), windowBits: 31))
+        folder.write("train-images-idx3-ubyte.gz", Self.compress(images(4), windowBits: 31))
         folder.write("train-labels-idx1-ubyte", [0, 0, 8, 1] + bigEndian(4) + [3, 1, 0, 2])
         let data = try DataSpecification(parsing: "idx:\(folder.path)").load()
         let train = try data.requireTrain()
@@ -68,7 +68,7 @@ import Testing
 
     @Test func damagedIDXFilesAreRefused() throws {
         let good = images(4)
-        let packed = compress(good, windowBits: 31)
+        let packed = Self.compress(good, windowBits: 31)
         #expect(try IDXReader.array(good, name: "x").shape == [4, 2, 3])
         #expect(try IDXReader.array(packed, name: "x").values == Array(good.dropFirst(16)))
         for length in 0..<good.count {
@@ -82,13 +82,13 @@ import Testing
         #expect(code { _ = try IDXReader.array([0, 0, 13, 3] + good.dropFirst(4), name: "x") } == .unsupportedType)
         let claims = [0, 0, 8, 3] + bigEndian(0x7FFF_FFFF, 0x7FFF_FFFF, 0x7FFF_FFFF)
         #expect(code { _ = try IDXReader.array(claims, name: "x") } == .tooLarge)
-        #expect(code { _ = try IDXReader.array(compress(claims, windowBits: 31), name: "x") } == .tooLarge)
+        #expect(code { _ = try IDXReader.array(Self.compress(claims, windowBits: 31), name: "x") } == .tooLarge)
     }
 
     @Test func aCompressionBombIsRefusedBeforeItExpands() {
         // 90 MiB of zeros in about 90 kB.
         let size = 90 << 20
-        let bomb = compress([0, 0, 8, 1] + bigEndian(size) + [UInt8](repeating: 0, count: size), windowBits: 31)
+        let bomb = Self.compress([0, 0, 8, 1] + bigEndian(size) + [UInt8](repeating: 0, count: size), windowBits: 31)
         #expect(bomb.count < 120_000)
         #expect(code { _ = try IDXReader.array(bomb, name: "x") } == .tooLarge)
     }
@@ -113,7 +113,7 @@ import Testing
         var directory: [UInt8] = []
         for member in members {
             let crc = Int(crc32(crc32(0, nil, 0), member.body, UInt32(member.body.count)))
-            let body = deflated ? compress(member.body, windowBits: -15) : member.body
+            let body = deflated ? Self.compress(member.body, windowBits: -15) : member.body
             let name = Array("\(member.name).npy".utf8)
             let common =
                 little(20, 2) + little(0, 2) + little(deflated ? 8 : 0, 2) + little(0, 4) + little(crc, 4)

@@ -95,4 +95,13 @@ int ckt_add_difference(double *sum, const float *values, const float *start, dou
 
 // out[o][i] = packed[i][o], a layer's weights or a sum of changes to them.
 void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t inputs);
+
+// Packs [outputs][channels][pixels] for a layer whose input keeps the channels of a pixel together, padded: the layout
+// of `inputs = pixels * padded channels`, of which the padding is left as it is.
+void ckt_pack_image(const float *weights, size_t outputs, size_t channels, size_t pixels, float *packed);
+
+// The way back, minus `start` if there is one: out[i] = packed[i] - start[i].
+void ckt_unpack_image_difference(
+    const float *packed, const float *start, size_t outputs, size_t channels, size_t pixels, float *out);
+
 #endif

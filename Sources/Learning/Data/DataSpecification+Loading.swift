@@ -29,13 +29,16 @@ extension DataSpecification {
                 seed: seed
             )
             (train, test) = try reader.read(path)
+        case .text(let path, let length, let stride):
+            let reader = TextReader(length: length, stride: stride, testFraction: testFraction ?? 0.2)
+            (train, test) = try reader.read(path)
         }
         guard let train, test == nil else { return Dataset(name: description, train: train, test: test) }
         let fraction: Double =
             switch source {
             case .npz: testFraction ?? 0.2
             case .idx: testFraction ?? 0
-            case .glyphs, .csv: 0
+            case .glyphs, .csv, .text: 0
             }
         let (kept, heldOut) = HoldOut.split(train, fraction: fraction, seed: seed)
         return Dataset(name: description, train: kept, test: heldOut)

@@ -5,6 +5,8 @@ internal import Randomness
 extension DataSpecification {
     static let defaultGlyphSamples = 6000
     static let defaultGlyphTest = 1000
+    static let defaultTextLength = 80
+    static let defaultTextStride = 8
 
     /// Reads a specification from its text.
     ///
@@ -17,11 +19,12 @@ extension DataSpecification {
         switch head[0] {
         case "glyphs": known = common + ["samples"]
         case "idx", "npz": known = common
+        case "text": known = common + ["length", "stride"]
         case "csv": known = common + ["binary", "client", "label", "skip", "standardize"]
         default:
             throw LearningError(
                 .invalidSpecification,
-                "data '\(text)' has no known source; known: glyphs, idx:FOLDER, npz:FILE, csv:PATH"
+                "data '\(text)' has no known source; known: glyphs, idx:FOLDER, npz:FILE, csv:PATH, text:PATH"
             )
         }
         var options = try Options(halves.count > 1 ? String(halves[1]) : "", known: known, text: text)
@@ -48,6 +51,14 @@ extension DataSpecification {
         switch head[0] {
         case "idx": source = .idx(path: head[1])
         case "npz": source = .npz(path: head[1])
+        case "text":
+            let length = try options.number("length", in: 1...1 << 14).map { Int($0) }
+            let stride = try options.number("stride", in: 1...1 << 26).map { Int($0) }
+            source = .text(
+                path: head[1],
+                length: length ?? Self.defaultTextLength,
+                stride: stride ?? Self.defaultTextStride
+            )
         default:
             var csv = CSVOptions()
             csv.label = options.take("label")

@@ -8,13 +8,16 @@ public import Randomness
 ///     idx:/data/mnist?part=3/20&split=dirichlet:0.5     MNIST-style files
 ///     npz:/data/pneumoniamnist.npz                      NumPy archives
 ///     csv:/data/heart?binary=1&split=natural&part=2/4   a CSV file, or a folder with one file for each client
+///     text:/data/plays.txt.gz?length=80&split=natural   a play whose roles are clients, or a folder of texts
 ///
 /// Options of every source: `part=K/N` (K from 1; default: everything), `split=iid | dirichlet:ALPHA | shards:COUNT |
 /// natural` (default `iid`), `seed=NUMBER` (default 1; drives split, held-out samples and glyphs alike, so all clients
 /// of a job must give the same). `glyphs` adds `samples=` and `test=` (numbers of images). The others add `test=` (the
 /// fraction held out where the source has no test part of its own: default 0 for `idx`, 0.2 for `npz` and `csv`). `csv`
 /// adds `label=COLUMN` (name or number from 0; default the last), `client=COLUMN`, `skip=COLUMN,COLUMN`, `binary=1`
-/// (label above 0 becomes 1) and `standardize=0` (default 1).
+/// (label above 0 becomes 1) and `standardize=0` (default 1). `text` adds `length=` (the characters before the one to
+/// tell, default 80) and `stride=` (the characters from one sample to the next, default 8); it holds out the end of each
+/// client's text, a fifth by default.
 public struct DataSpecification: Sendable, Hashable {
     /// Where the samples come from.
     public enum Source: Sendable, Hashable {
@@ -26,6 +29,8 @@ public struct DataSpecification: Sendable, Hashable {
         case npz(path: String)
         /// A CSV file or a folder of them.
         case csv(path: String, options: CSVOptions)
+        /// A play or a folder of texts: the characters of a sample, and from one sample to the next.
+        case text(path: String, length: Int, stride: Int)
     }
 
     /// How the columns of a CSV file are understood.
@@ -108,6 +113,10 @@ extension DataSpecification: CustomStringConvertible, Codable {
             if !csv.skipped.isEmpty { options.append("skip=\(csv.skipped.joined(separator: ","))") }
             if csv.isBinary { options.append("binary=1") }
             if !csv.standardizes { options.append("standardize=0") }
+        case .text(let path, let length, let stride):
+            name = "text:\(path)"
+            if length != Self.defaultTextLength { options.append("length=\(length)") }
+            if stride != Self.defaultTextStride { options.append("stride=\(stride)") }
         }
         if let testFraction { options.append("test=\(testFraction)") }
         if let part { options.append("part=\(part.number)/\(part.count)") }

@@ -112,17 +112,20 @@ extension LocalTrainer {
 
     /// Sends the client's momentum in the place of its update: `m <- beta m + (1 - beta) delta`, from m = 0.
     ///
-    /// With one step a round this is the worker momentum of Byzantine-robust learning (Karimireddy et al. 2021).
+    /// Running statistics have no gradient and are sent as they are. With one step a round this is the worker momentum of Byzantine-robust learning (Karimireddy et al. 2021).
     private func applyMomentum(
         _ beta: Float,
         _ state: inout ClientState,
         _ delta: UnsafeMutableBufferPointer<Float>
     ) throws {
+        let trained = model.layout.tensors.indices.filter { model.layout.tensors[$0].role != .buffer }
         var momentum = try state.vector(ClientState.momentum, count: delta.count) ?? ParameterVector(zeros: delta.count)
         momentum.withMutableElements { momentum in
-            for index in momentum.indices {
-                momentum[index] = beta * momentum[index] + (1 - beta) * delta[index]
-                delta[index] = momentum[index]
+            for tensor in trained {
+                for index in model.layout.range(of: tensor) {
+                    momentum[index] = beta * momentum[index] + (1 - beta) * delta[index]
+                    delta[index] = momentum[index]
+                }
             }
         }
         state.vectors[ClientState.momentum] = momentum

@@ -105,7 +105,9 @@ final class BatchNormLayer: NetworkLayer {
         } else {
             for channel in 0..<padded {
                 kept.exactMean[channel] = Double(weight[2 * padded + channel])
-                kept.exactVariance[channel] = Double(weight[3 * padded + channel])
+                // A lossy codec or a server step beyond the mean may bring a variance below zero; NaN stays NaN.
+                let variance = Double(weight[3 * padded + channel])
+                kept.exactVariance[channel] = variance < 0 ? 0 : variance
             }
         }
         for channel in 0..<padded {

@@ -66,14 +66,7 @@ final class DenseLayer: NetworkLayer {
         let bias = outputs * source.count
         (packed + weightCount).update(from: tensors + bias, count: outputs)
         guard isImage else { return kernels.pack(tensors, outputs, inputs, packed) }
-        let reordered = FloatArena(capacity: FloatArena.footprint(outputs * inputs))
-        let weights = reordered.take(outputs * inputs)
-        forEachRun { channel, pixel, place in
-            for output in 0..<outputs {
-                weights[output * inputs + place] = tensors[output * source.count + channel * pixels + pixel]
-            }
-        }
-        kernels.pack(weights, outputs, inputs, packed)
+        ckt_pack_image(tensors, outputs, source.channels, pixels, packed)
     }
 
     func unpackDifference(
@@ -86,26 +79,10 @@ final class DenseLayer: NetworkLayer {
             out[bias + output] = packed[weightCount + output] - (start?[bias + output] ?? 0)
         }
         guard isImage else { return kernels.unpackDifference(packed, start, out, outputs, inputs) }
-        let reordered = FloatArena(capacity: FloatArena.footprint(outputs * inputs))
-        let weights = reordered.take(outputs * inputs)
-        kernels.unpackDifference(packed, nil, weights, outputs, inputs)
-        forEachRun { channel, pixel, place in
-            for output in 0..<outputs {
-                let at = output * source.count + channel * pixels + pixel
-                out[at] = weights[output * inputs + place] - (start?[at] ?? 0)
-            }
-        }
+        ckt_unpack_image_difference(packed, start, outputs, source.channels, pixels, out)
     }
 
     private var pixels: Int { source.height * source.width }
-
-    /// Visits each value of a sample: its channel, its pixel and its place in memory.
-    private func forEachRun(_ body: (_ channel: Int, _ pixel: Int, _ place: Int) -> Void) {
-        let stride = ImageBuffer.Layout.padded(source.channels)
-        for channel in 0..<source.channels {
-            for pixel in 0..<pixels { body(channel, pixel, pixel * stride + channel) }
-        }
-    }
 
     // MARK: Passes
 

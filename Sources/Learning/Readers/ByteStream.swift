@@ -75,6 +75,27 @@ final class ByteStream {
         return result
     }
 
+    /// All bytes that are left.
+    ///
+    /// - Throws: ``LearningError``: `tooLarge` where they are more than ``limit``, `malformedFile`.
+    func readAll() throws -> [UInt8] {
+        var all: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let count = try part.withUnsafeMutableBytes { try readSome(into: $0) }
+            all += part[..<count]
+            guard all.count <= limit else {
+                throw LearningError(
+                    .tooLarge,
+                    "\(name) of \(bytes.count) bytes expands to more than \(limit); it is damaged or hostile"
+                )
+            }
+            guard count == part.count else { break }
+        }
+        try expectEnd()
+        return all
+    }
+
     /// Checks that nothing follows and that compressed data was complete.
     func expectEnd() throws {
         var extra: UInt8 = 0

@@ -18,7 +18,7 @@ struct AgentCommand: AsyncParsableCommand {
             Connects to a coordinator, trains when it is asked to, and sends updates; the data stays here. With a state
             folder a finished update survives a crash and is sent after the restart.
 
-            Data: glyphs, idx:DIR, npz:FILE, csv:FILE, each with options, for example part 3 of 20:
+            Data: glyphs, idx:DIR, npz:FILE, csv:FILE, text:FILE, each with options, for example part 3 of 20:
               --data "idx:/data/mnist?part=3/20&split=dirichlet:0.5&seed=1"
 
             Example: tributary agent --connect 127.0.0.1:7400 --id site-1 --data "glyphs?part=1/5"
@@ -34,7 +34,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The agent's name, unique at its coordinator.", valueName: "name"))
     var id: String
 
-    @Option(help: ArgumentHelp("The samples: glyphs, idx:DIR, npz:FILE or csv:FILE, or none.", valueName: "spec"))
+    @Option(help: ArgumentHelp("The samples: glyphs, idx:, npz:, csv:FILE or text:FILE, or none.", valueName: "spec"))
     var data: String
 
     @Option(

@@ -29,7 +29,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "The seed of the job.") var seed: UInt64 = 1
     @Option(
         help: ArgumentHelp(
-            "The samples, dealt to the agents: glyphs, idx:DIR, npz:FILE or csv:FILE.",
+            "The samples, dealt to the agents: glyphs, idx:DIR, npz:FILE, csv:FILE or text:FILE.",
             valueName: "spec"
         )
     )
