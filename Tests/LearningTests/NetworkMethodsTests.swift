@@ -166,7 +166,9 @@ import Testing
     }
 
     private func cosine(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
-        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
+            zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+        }
         return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
     }
 
@@ -185,9 +187,12 @@ import Testing
         let round = try train(["local_normalisation": 1], state: &state)
         let delta = try plain(from: start)
         let names = model.layout.localTensors.map { model.layout.tensors[$0].name }
-        #expect(names == ["bn1", "bn2"].flatMap { norm in
-            ["weight", "bias", "running_mean", "running_var"].map { "\(norm).\($0)" }
-        })
+        #expect(
+            names
+                == ["bn1", "bn2"].flatMap { norm in
+                    ["weight", "bias", "running_mean", "running_var"].map { "\(norm).\($0)" }
+                }
+        )
         let local = Set(model.layout.localTensors.flatMap { Array(model.layout.range(of: $0)) })
         for index in 0..<start.count { #expect(round.delta[index] == (local.contains(index) ? 0 : delta[index])) }
         let methods = try ClientMethods(settings: ["local_normalisation": 1])

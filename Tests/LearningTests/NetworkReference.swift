@@ -5,8 +5,8 @@ import Glibc
 @testable import Learning
 @testable import ModelState
 
-/// A layered model in double precision, value by value, in PyTorch's order of dimensions: nothing of the kernels' layouts,
-/// order of sums or fusions.
+/// A layered model in double precision, value by value, in PyTorch's order of dimensions: nothing of the kernels'
+/// layouts, order of sums or fusions.
 struct NetworkReference {
     let model: ModelArchitecture
     let plan: NetworkPlan
