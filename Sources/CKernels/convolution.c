@@ -5,6 +5,22 @@
 // Fused operations are asked for by name (FMA below); elsewhere every machine must round alike.
 #pragma STDC FP_CONTRACT OFF
 
+#ifndef WEIGHT_BLOCK
+#define WEIGHT_BLOCK 24576
+#endif
+// Row r of a tile is reached from one of five addresses, those of the rows 0, 3, 6, 9 and 12, by 0, 1, 2, 4 or 8 times
+// the step: what an instruction can add. OPAQUE keeps the compiler from making an address of each row instead, which
+// would not fit the registers.
+#define BASE(r) ((r) == 4 || (r) == 8 ? 0 : (r) == 7 || (r) == 11 ? 1 : (r) == 5 ? 1 : (r) == 10 ? 2 : (r) / 3)
+#define MULTIPLE(r) ((r) - 3 * BASE(r))
+#define OPAQUE(base, rows)                                \
+    do {                                                  \
+        __asm__("" : "+r"(base[0]));                      \
+        if ((rows) > 3) __asm__("" : "+r"(base[1]));      \
+        if ((rows) > 6) __asm__("" : "+r"(base[2]));      \
+        if ((rows) > 9) __asm__("" : "+r"(base[3]));      \
+        if ((rows) > 12) __asm__("" : "+r"(base[4]));     \
+    } while (0)
 #define INLINE static inline __attribute__((always_inline))
 
 // The width of the next panel of a layer with `left` padded outputs to go.

@@ -261,34 +261,45 @@ void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t in
     }
 }
 
-// Blocks of 16 outputs by 16 pixels: both sides of the copy then use whole cache lines.
-#define EACH_BLOCK(BODY)                                                                                  \
-    size_t stride = PADDED(channels), inputs = channels * pixels, padded_outputs = PADDED(outputs);       \
-    for (size_t panel = 0, width; panel < padded_outputs; panel += width) {                               \
-        width = panel_width(padded_outputs - panel);                                                      \
-        size_t end = panel + width < outputs ? panel + width : outputs;                                   \
-        for (size_t c = 0; c < channels; c++)                                                             \
-            for (size_t first = 0; first < pixels; first += 16)                                           \
-                for (size_t o0 = panel; o0 < end; o0 += 16)                                               \
-                    for (size_t p = first; p < first + 16 && p < pixels; p++)                             \
-                        for (size_t o = o0; o < o0 + 16 && o < end; o++) {                                \
-                            size_t at = o * inputs + c * pixels + p;                                      \
-                            size_t place = panel * stride * pixels + (p * stride + c) * width + o - panel; \
-                            BODY;                                                                         \
-                        }                                                                                 \
+// Calls BLOCK, or EDGE where 16 x 16 do not fit, for the blocks of outputs and pixels of each channel: `at` is the
+// block's place in [outputs][channels][pixels], `place` that in the panel.
+#define EACH_BLOCK(BLOCK, EDGE)                                                                          \
+    size_t stride = PADDED(channels), inputs = channels * pixels, padded_outputs = PADDED(outputs);      \
+    for (size_t panel = 0, width; panel < padded_outputs; panel += width) {                              \
+        width = panel_width(padded_outputs - panel);                                                     \
+        size_t end = panel + width < outputs ? panel + width : outputs, step = stride * width;           \
+        for (size_t c = 0; c < channels; c++)                                                            \
+            for (size_t p = 0; p < pixels; p += 16)                                                      \
+                for (size_t o = panel; o < end; o += 16) {                                               \
+                    size_t at = o * inputs + c * pixels + p;                                             \
+                    size_t place = panel * stride * pixels + (p * stride + c) * width + (o - panel);     \
+                    if (o + 16 <= end && p + 16 <= pixels) {                                             \
+                        v16 block[16];                                                                   \
+                        BLOCK                                                                            \
+                    } else {                                                                             \
+                        for (size_t i = 0; i < 16 && p + i < pixels; i++)                                \
+                            for (size_t r = 0; r < 16 && o + r < end; r++) EDGE;                         \
+                    }                                                                                    \
+                }                                                                                        \
     }
+#define AT(r) (at + (r) * inputs)
 
-void ckt_pack_image(
+CLONES void ckt_pack_image(
     const float *restrict weights, size_t outputs, size_t channels, size_t pixels, float *restrict packed) {
-    EACH_BLOCK(packed[place] = weights[at])
+    EACH_BLOCK(
+        for (size_t r = 0; r < 16; r++) block[r] = *(const v16_loose *)(weights + AT(r));
+        transpose16(block);
+        for (size_t i = 0; i < 16; i++) *(v16_loose *)(packed + place + i * step) = block[i];,
+        packed[place + i * step + r] = weights[AT(r) + i])
 }
 
-void ckt_unpack_image_difference(
+CLONES void ckt_unpack_image_difference(
     const float *restrict packed, const float *restrict start, size_t outputs, size_t channels, size_t pixels,
     float *restrict out) {
-    if (start) {
-        EACH_BLOCK(out[at] = packed[place] - start[at])
-    } else {
-        EACH_BLOCK(out[at] = packed[place])
-    }
+    EACH_BLOCK(
+        for (size_t i = 0; i < 16; i++) block[i] = *(const v16_loose *)(packed + place + i * step);
+        transpose16(block);
+        for (size_t r = 0; r < 16; r++)
+            *(v16_loose *)(out + AT(r)) = start ? block[r] - *(const v16_loose *)(start + AT(r)) : block[r];,
+        out[AT(r) + i] = packed[place + i * step + r] - (start ? start[AT(r) + i] : 0))
 }

@@ -23,6 +23,14 @@ struct BitIdenticalModelTests {
             split: "shards:2",
             further: "strategy: {rule: fedavg, server_learning_rate: 0.7}\nevaluate_every: 2"
         ),
+        TestJob(
+            name: "layered-model",
+            rounds: 2,
+            agents: 3,
+            model: "{kind: small-cnn, input: [28, 28], classes: 10, settings: {width: 4, dropout: 0.25}}",
+            training: "{local_epochs: 2, batch_size: 16, learning_rate: 0.05, momentum: 0.5}",
+            data: "glyphs?samples=150&test=30"
+        ),
     ]
 
     @Test(arguments: jobs)

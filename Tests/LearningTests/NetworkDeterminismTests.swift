@@ -35,8 +35,8 @@ import Testing
     }
 
     /// Batches of 4, 4 and 3: the last leaves rows of the one before in the buffers.
-    @Test(arguments: cases) func resultsDoNotDependOnWhatTheTrainerDidBefore(_ golden: NetworkGradientTests.Case) throws
-    {
+    @Test(arguments: cases)
+    func resultsDoNotDependOnWhatTheTrainerDidBefore(_ golden: NetworkGradientTests.Case) throws {
         let model = try golden.model
         let fresh = try train(LocalTrainer(model: model), golden)
         let used = LocalTrainer(model: model)

@@ -171,6 +171,34 @@ import Testing
         }
     }
 
+    /// The numbers of parameters and statistics are those of the PyTorch modules in Oracles/network_oracle.py.
+    @Test(
+        arguments: [
+            ("cnn", [28, 28], 1_663_370), ("cnn", [3, 32, 32], 2_156_490), ("small-cnn", [28, 28], 9_170),
+            ("small-cnn", [3, 32, 32], 11_714), ("resnet", [28, 28], 78_426), ("resnet", [3, 32, 32], 78_714),
+        ]
+    )
+    func imagesOfTheUsualSizesTrain(kind: String, input: [Int], elements: Int) throws {
+        let model = try ModelArchitecture(ModelSpecification(kind: kind, input: input, classes: 10))
+        #expect(model.layout.elementCount == elements && model.inputCount == input.reduce(1, *))
+        var generator = SeededGenerator(seed: Seed(3))
+        let bytes = (0..<(2 * model.inputCount)).map { _ in UInt8(generator.below(256)) }
+        let samples = Samples(SampleTable(bytes: bytes, shape: input, labels: [3, 9]))
+        let trainer = LocalTrainer(model: model)
+        var parameters = model.initialParameters(seed: Seed(1))
+        let specification = TrainingSpecification(localEpochs: 3, batchSize: 2, learningRate: 0.01)
+        let before = try trainer.evaluate(parameters: parameters, samples: samples)
+        let training = try trainer.train(
+            parameters: parameters,
+            samples: samples,
+            specification: specification,
+            seed: Seed(1)
+        )
+        parameters.add(training.delta)
+        let after = try trainer.evaluate(parameters: parameters, samples: samples)
+        #expect(before.lossSum.isFinite && after.lossSum < before.lossSum)
+    }
+
     @Test func negativeVariancesEvaluateAsZero() throws {
         let golden = Self.cases[2]
         let trainer = LocalTrainer(model: try golden.model)

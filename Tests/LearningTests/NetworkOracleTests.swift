@@ -96,6 +96,29 @@ import Testing
         return (dense, convolution)
     }
 
+    private static func python(_ arguments: [String]) -> (status: Int32, output: String)? {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["python3"] + arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        guard (try? process.run()) != nil else { return nil }
+        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, output)
+    }
+
+    static let hasNumPy = python(["-c", "import numpy"])?.status == 0
+    static let noNumPy: Comment = "no NumPy for python3: the fixtures of PyTorch stand without a second opinion"
+
+    @Test(.enabled(if: hasNumPy, noNumPy)) func fixturesAreWhatNumPyComputes() throws {
+        let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+        let result = try #require(Self.python(["/\(folder)/Oracles/network_numpy.py"]))
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.split(separator: "\n").count == Self.cases.count)
+    }
+
     @Test func fixturesCoverEveryLayeredKind() {
         #expect(Set(Self.cases.map(\.kind)) == Set(NetworkPlan.knownSettings.keys))
     }

@@ -112,8 +112,8 @@ extension LocalTrainer {
 
     /// Sends the client's momentum in the place of its update: `m <- beta m + (1 - beta) delta`, from m = 0.
     ///
-    /// Running statistics have no gradient and are sent as they are. With one step a round this is the worker
-    /// momentum of Byzantine-robust learning (Karimireddy et al. 2021).
+    /// Running statistics have no gradient and are sent as they are. With one step a round this is the worker momentum
+    /// of Byzantine-robust learning (Karimireddy et al. 2021).
     private func applyMomentum(
         _ beta: Float,
         _ state: inout ClientState,

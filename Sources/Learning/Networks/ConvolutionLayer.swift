@@ -80,6 +80,12 @@ final class ConvolutionLayer: NetworkLayer {
     var pooledHeight: Int { height / spec.pool }
     var pooledWidth: Int { width / spec.pool }
     private var windows: Int { pooledHeight * pooledWidth }
+    /// The lines of windows that are convolved before they are pooled: as many as stay near, so that the weights in the
+    /// first-level cache serve many positions.
+    private var pooledLines: Int {
+        let nearby = 1 << 14
+        return min(pooledHeight, max(1, nearby / (spec.pool * width * paddedOutputs)))
+    }
 
     /// Whether the kernels that follow a max pooling's winners fit.
     private var isSparse: Bool {
@@ -109,7 +115,7 @@ final class ConvolutionLayer: NetworkLayer {
             gradient: allocator.floats(packedCount),
             flipped: allocator.floats(isSparse ? 0 : ImageBuffer.Layout.padded(channels) * taps * spec.outputs),
             which: allocator.values(UInt8.self, isPooled ? rows * windows * paddedOutputs : 0),
-            poolRows: allocator.floats(isPooled ? spec.pool * width * paddedOutputs : 0),
+            poolRows: allocator.floats(isPooled ? pooledLines * spec.pool * width * paddedOutputs : 0),
             unpooled: isPooled && !isSparse ? ImageBuffer(gradientLayout, images: 1, from: &allocator) : nil,
             sparse: isSparse ? makeSparseBuffers(&allocator) : nil
         )
@@ -201,9 +207,11 @@ final class ConvolutionLayer: NetworkLayer {
         }
         let kept = kept
         let (row, pixel) = (width * paddedOutputs, paddedOutputs)
-        var shape = shape(x: x, yRow: row, yPixel: pixel, height: spec.pool, width: pooledWidth * spec.pool)
+        var shape = shape(x: x, yRow: row, yPixel: pixel, height: 0, width: pooledWidth * spec.pool)
         for image in 0..<pass.rows {
-            for pooledRow in 0..<pooledHeight {
+            for pooledRow in stride(from: 0, to: pooledHeight, by: pooledLines) {
+                let lines = min(pooledLines, pooledHeight - pooledRow)
+                shape.height = lines * spec.pool
                 let from = firstTap(x, image: image) + pooledRow * spec.pool * spec.stride * x.rowStride
                 kernels.forward(&shape, from, weights, bias, kept.poolRows, 0, 0)
                 ckc_max_pool(
@@ -211,7 +219,7 @@ final class ConvolutionLayer: NetworkLayer {
                     row,
                     pixel,
                     spec.pool,
-                    1,
+                    lines,
                     pooledWidth,
                     paddedOutputs,
                     y.image(image) + pooledRow * y.rowStride,

@@ -4,8 +4,8 @@
 ///
 /// In a play a speech begins with a line `ROLE:` after an empty line (or at the start); all speeches of a role
 /// together, in their order, are one natural client. Blocks without a role go on with the speech before. In a folder
-/// each file that ends in `.txt` or `.txt.gz` is a client. Characters are numbered as ``character(_:)`` says, the
-/// same for every text: so all clients of a job agree without having seen each other's texts.
+/// each file that ends in `.txt` or `.txt.gz` is a client. Characters are numbered as ``character(_:)`` says, the same
+/// for every text: so all clients of a job agree without having seen each other's texts.
 struct TextReader {
     /// The numbers that characters have.
     static let vocabulary = 97
