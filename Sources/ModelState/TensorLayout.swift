@@ -93,6 +93,15 @@ public struct TensorLayout: Hashable, Sendable, Codable {
     /// The bytes that the vector takes as 32-bit floats.
     public var byteCount: Int { elementCount * MemoryLayout<Float>.stride }
 
+    /// The layout of one of the tensors alone.
+    public func single(_ index: Int) -> TensorLayout { TensorLayout(only: tensors[index]) }
+
+    private init(only tensor: Tensor) {
+        tensors = [tensor]
+        offsets = [0]
+        elementCount = tensor.shape.elementCount
+    }
+
     private enum CodingKeys: String, CodingKey {
         case tensors
     }

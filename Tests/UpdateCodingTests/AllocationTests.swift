@@ -65,7 +65,7 @@ import Testing
     @Test func importantTensorsGetTheSmallerError() throws {
         let layout = try TensorLayout([.init(name: "a", shape: [6400]), .init(name: "b", shape: [6400])])
         let vector = TestVectors.gaussian(12_800)
-        let codec = ImportanceWeightedCodec(base: DitheredCodec(target: .bits(3)), importance: [16, 1])
+        let codec = ImportanceWeightedCodec(base: DitheredCodec(target: .bits(3)), importance: .tensors([16, 1]))
         let decoded = try codec.roundTrip(vector, layout: layout, seed: 1)
         let errors = [0, 1].map { tensor in
             layout.range(of: tensor).reduce(0.0) {

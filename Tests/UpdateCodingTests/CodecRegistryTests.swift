@@ -7,7 +7,8 @@ import UpdateCoding
     @Test(
         arguments: TestVectors.specifications + [
             "ecdq:bits=2+ef21", "topk:fraction=0.01+ef14", "stc:fraction=0.001+dgc:momentum=0.9,warmup=40",
-            "topk:fraction=0.00001+ef14:age=5",
+            "topk:fraction=0.00001+ef14:age=5", "eden:bits=2,scale=mse+allocation:method=joint+importance:bias=4+ef14",
+            "ecdq:bits=2+adaptive:minimum=1,maximum=4,tolerance=0.05,updates=20",
         ]
     )
     func canonicalTextParsesToItself(_ specification: String) throws {
@@ -30,7 +31,7 @@ import UpdateCoding
         #expect(error?.code == .unknownCodec)
         for name in CodecRegistry.codecNames { #expect(error?.message.contains(name) == true) }
         let wrapper = #expect(throws: UpdateCodingError.self) { try CodecRegistry.codec("int8+ef12") }
-        #expect(wrapper?.message.contains("ef14, ef21, dgc") == true)
+        #expect(wrapper?.message.contains("ef14, ef21, dgc, adaptive") == true)
         let key = #expect(throws: UpdateCodingError.self) { try CodecRegistry.codec("ecdq:bit=2") }
         #expect(key?.message.contains("bits, error, scale") == true)
     }
@@ -40,6 +41,9 @@ import UpdateCoding
         "ecdq:bits=1e1",
         "ecdq:bits=2,bits=2", "ecdq:bits=2,error=0.1", "eden:bits=9", "eden:bits=.5", "int8:x=1", "topk:fraction=2",
         "powersgd:rank=1.5", "int8+dgc", "topk:fraction=0.1+ef14+ef21", "ecdq:bits=2 ", "eden:bits=2,scale=best",
+        "ecdq:bits=2+allocation", "ecdq:bits=2+importance", "ecdq:bits=2+importance:bias=0", "int8+importance:kernel=2",
+        "ecdq:error=0.1+adaptive", "eden:bits=2+adaptive", "ecdq:bits=2+adaptive:minimum=5,maximum=4",
+        "ecdq:bits=2+ef14+importance:bias=4", "int8+importance:bias=2+importance:bias=2",
     ])
     func malformedTextIsRefused(_ specification: String) {
         let error = #expect(throws: UpdateCodingError.self) { try CodecRegistry.codec(specification) }

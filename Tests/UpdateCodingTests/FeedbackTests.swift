@@ -168,10 +168,11 @@ import Testing
     }
 
     @Test func adaptivePrecisionSettlesWhereNoiseIsTolerable() {
-        var control = AdaptivePrecision(minimumBits: 0.5, maximumBits: 8, startBits: 8, tolerance: 0.05)
+        let bounds = AdaptivePrecision.Bounds(minimumBits: 0.5, maximumBits: 8, tolerance: 0.05, updateCount: 10)
+        var control = AdaptivePrecision(bounds: bounds, startBits: 8)
         for _ in 0..<40 {
             let error = Glibc.pow(4, -control.bits) * 1.4
-            control.observe(error: error, updateCount: 10, coherence: 0.3 + error / 10)
+            control.observe(error: error, coherence: 0.3 + error / 10)
         }
         // error / (10 * 0.3) = 0.05  ->  4^-b 1.4 = 0.15
         #expect(abs(control.bits - 1.61) < 0.1)

@@ -52,7 +52,9 @@ enum TestVectors {
         "eden:bits=2.5", "eden:bits=1,scale=mse", "ecdq:bits=0.5", "ecdq:bits=1", "ecdq:bits=2", "ecdq:bits=4",
         "ecdq:bits=8", "ecdq:bits=2,scale=mse", "ecdq:error=0.1", "ecdq:error=0.000001", "topk:fraction=0.01",
         "topk:fraction=0.3", "topk:fraction=0.05,floor=0.01", "randk:fraction=0.1", "stc:fraction=0.01",
-        "powersgd:rank=2", "summable:bits=4,norm=30",
+        "powersgd:rank=2", "summable:bits=4,norm=30", "eden:bits=2+allocation", "eden:bits=1.5,scale=mse+allocation",
+        "eden:bits=3+allocation:method=joint", "eden:bits=2.5+allocation:method=slope",
+        "ecdq:bits=2+importance:bias=16,normalization=4",
     ]
 }
 

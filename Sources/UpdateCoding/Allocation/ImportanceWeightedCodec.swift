@@ -15,28 +15,61 @@ public struct ImportanceWeightedCodec: UpdateCodec {
 
     /// The codec that codes the scaled update.
     public let base: any UpdateCodec
-    private let exponents: [Int]
+    private let importance: Importance
+
+    /// Where the importance of a tensor comes from.
+    public enum Importance: Sendable, Equatable {
+        /// One number for each tensor of the layouts that will be coded.
+        case tensors([Double])
+        /// By what a tensor is for; 1 for kinds that are not named.
+        case kinds([TensorKind: Double])
+    }
 
     /// Creates the codec.
     ///
-    /// - Parameters:
-    ///   - base: the codec for the scaled update.
-    ///   - importance: one positive, finite number for each tensor of the layouts that it will code.
-    public init(base: any UpdateCodec, importance: [Double]) {
-        precondition(importance.allSatisfy { $0 > 0 && $0.isFinite }, "importances are positive and finite")
+    /// - Precondition: importances are positive and finite.
+    public init(base: any UpdateCodec, importance: Importance) {
+        let numbers: [Double]
+        switch importance {
+        case .tensors(let list): numbers = list
+        case .kinds(let named): numbers = Array(named.values)
+        }
+        precondition(numbers.allSatisfy { $0 > 0 && $0.isFinite }, "importances are positive and finite")
         self.base = base
-        // 2^(exponent) is the power of two nearest to sqrt(importance): log2(a) / 2, rounded.
-        exponents = importance.map { value in
-            let exponent = Int(value.exponent)
-            // a = m 2^e: sqrt(a) / 2^floor(e / 2) lies in [1, 2); it rounds up from sqrt 2 on.
-            let half = exponent >> 1
-            let scaled = value * Double(sign: .plus, exponent: -2 * half, significand: 1)
-            return min(max(half + (scaled >= 2 ? 1 : 0), Self.exponentRange.lowerBound), Self.exponentRange.upperBound)
+        self.importance = importance
+    }
+
+    /// `ecdq:bits=2+importance:bias=16`. Importances of single tensors are no part of it: what it makes is a codec that
+    /// decodes the same bytes.
+    public var specification: String {
+        guard case .kinds(let named) = importance else { return base.specification + "+importance:weight=1" }
+        let pairs = named.sorted { $0.key.rawValue < $1.key.rawValue }
+            .map { "\($0.key)=\(NumberText.text($0.value))" }
+        return base.specification + "+importance:" + pairs.joined(separator: ",")
+    }
+
+    private func exponents(_ layout: TensorLayout) throws(UpdateCodingError) -> [Int] {
+        switch importance {
+        case .kinds(let named): return layout.tensors.map { Self.exponent(named[$0.kind] ?? 1) }
+        case .tensors(let list):
+            guard list.count == layout.tensors.count else {
+                throw UpdateCodingError(
+                    .unknownCodec,
+                    "\(list.count) importances for a model of \(layout.tensors.count) tensors; give one for each"
+                )
+            }
+            return list.map(Self.exponent)
         }
     }
 
-    /// The inner codec's; the importances are no part of it, as they travel with the update.
-    public var specification: String { base.specification }
+    /// 2^exponent is the power of two nearest to sqrt(importance): log2(a) / 2, rounded.
+    private static func exponent(_ value: Double) -> Int {
+        let exponent = Int(value.exponent)
+        // a = m 2^e: sqrt(a) / 2^floor(e / 2) lies in [1, 2); it rounds up from sqrt 2 on.
+        let half = exponent >> 1
+        let scaled = value * Double(sign: .plus, exponent: -2 * half, significand: 1)
+        return min(max(half + (scaled >= 2 ? 1 : 0), exponentRange.lowerBound), exponentRange.upperBound)
+    }
 
     /// Appends the exponents and the inner codec's bytes of the scaled update.
     public func encode(
@@ -45,7 +78,7 @@ public struct ImportanceWeightedCodec: UpdateCodec {
         seed: Seed,
         into output: inout [UInt8]
     ) throws(UpdateCodingError) {
-        precondition(exponents.count == layout.tensors.count, "an importance is needed for each tensor")
+        let exponents = try exponents(layout)
         var scaled = ParameterVector(copying: vector)
         scaled.withMutableElements { elements in
             for (tensor, exponent) in exponents.enumerated() {

@@ -8,39 +8,67 @@ import Glibc
 /// in the mean over its own square is eps / (n rho). The rate moves by half the logarithm of its distance from
 /// `tolerance`, since a bit divides eps by four; at most half a bit a round, as rho is an estimate.
 public struct AdaptivePrecision: Sendable, Codable, Equatable {
-    /// The lowest rate, bits a coordinate.
-    public let minimumBits: Double
-    /// The highest rate.
-    public let maximumBits: Double
-    /// The wanted ratio of noise to mean, in squares.
-    public let tolerance: Double
+    /// What the rate keeps to.
+    public struct Bounds: Sendable, Codable, Hashable {
+        /// The lowest rate, bits a coordinate.
+        public var minimumBits: Double
+        /// The highest rate.
+        public var maximumBits: Double
+        /// The wanted ratio of noise to mean, in squares.
+        public var tolerance: Double
+        /// The updates that a round averages.
+        public var updateCount: Int
+
+        /// Creates bounds.
+        ///
+        /// - Precondition: 0 < minimum <= maximum, a positive tolerance, at least one update.
+        public init(minimumBits: Double, maximumBits: Double, tolerance: Double, updateCount: Int) {
+            precondition(minimumBits > 0, "rates are positive")
+            precondition(tolerance > 0, "a tolerance must be positive")
+            precondition(updateCount > 0, "a mean is of at least one update")
+            self.minimumBits = minimumBits
+            self.maximumBits = maximumBits
+            self.tolerance = tolerance
+            self.updateCount = updateCount
+        }
+
+        /// As in specifications: `minimum=0.5,maximum=6,tolerance=0.1,updates=10`.
+        var text: String {
+            "minimum=\(NumberText.text(minimumBits)),maximum=\(NumberText.text(maximumBits)),"
+                + "tolerance=\(NumberText.text(tolerance)),updates=\(updateCount)"
+        }
+    }
+
+    /// What the rate keeps to.
+    public let bounds: Bounds
     /// The rate for the next round, in steps of 1/16 bit.
     public private(set) var bits: Double
 
-    /// Creates the control at a starting rate.
+    /// Creates the control at a starting rate, which is moved into the bounds.
     ///
-    /// - Precondition: 0 < minimum <= start <= maximum, and a positive tolerance.
-    public init(minimumBits: Double, maximumBits: Double, startBits: Double, tolerance: Double) {
-        precondition(minimumBits > 0 && minimumBits <= startBits && startBits <= maximumBits, "rates must be in order")
-        precondition(tolerance > 0, "a tolerance must be positive")
-        self.minimumBits = minimumBits
-        self.maximumBits = maximumBits
-        self.tolerance = tolerance
-        bits = startBits
+    /// - Precondition: minimum <= maximum.
+    public init(bounds: Bounds, startBits: Double) {
+        precondition(bounds.minimumBits <= bounds.maximumBits, "rates must be in order")
+        self.bounds = bounds
+        bits = min(max(startBits, bounds.minimumBits), bounds.maximumBits)
     }
 
     /// Takes a finished round into account.
     ///
     /// - Parameters:
     ///   - error: the relative squared error of one coded update (vNMSE).
-    ///   - updateCount: the updates in the mean.
-    ///   - coherence: |mean|^2 / mean |update|^2, in (0, 1]; the coding noise, error / updateCount, is taken off it.
-    public mutating func observe(error: Double, updateCount: Int, coherence: Double) {
-        guard error > 0, updateCount > 0, coherence.isFinite else { return }
-        let noise = error / Double(updateCount)
-        let signal = max(coherence - noise, noise / 100)
-        let change = log2(noise / signal / tolerance) / 2
+    ///   - coherence: |mean|^2 / mean |update|^2, in (0, 1]; the coding noise, error / n, is taken
+    ///     off it.
+    public mutating func observe(error: Double, coherence: Double) {
+        observe(error: error, signal: coherence - error / Double(bounds.updateCount))
+    }
+
+    /// Takes a finished round into account whose coherence was measured without coding noise.
+    mutating func observe(error: Double, signal: Double) {
+        guard error > 0, signal.isFinite else { return }
+        let noise = error / Double(bounds.updateCount)
+        let change = log2(noise / max(signal, noise / 100) / bounds.tolerance) / 2
         let moved = bits + min(max(change, -0.5), 0.5)
-        bits = (min(max(moved, minimumBits), maximumBits) * 16).rounded() / 16
+        bits = (min(max(moved, bounds.minimumBits), bounds.maximumBits) * 16).rounded() / 16
     }
 }

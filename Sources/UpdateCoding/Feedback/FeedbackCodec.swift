@@ -34,21 +34,29 @@ public struct FeedbackCodec: UpdateCodec {
         layout: TensorLayout,
         seed: Seed
     ) throws(UpdateCodingError) -> any UpdateDecoder {
-        try base.makeDecoder(source, layout: layout, seed: seed)
+        try widest.makeDecoder(source, layout: layout, seed: seed)
     }
 
     /// The inner codec's; unknown while a warm-up changes the fraction.
     public func encodedByteCount(layout: TensorLayout) -> Int? {
         if case .momentumCorrection(_, let warmUp) = kind, warmUp > 0 { return nil }
+        if case .adaptive = kind { return nil }
         return base.encodedByteCount(layout: layout)
     }
 
-    /// The inner codec's; during a warm-up the largest fraction's.
-    public func maximumEncodedByteCount(layout: TensorLayout) -> Int {
-        if case .momentumCorrection(_, let warmUp) = kind, warmUp > 0, let sparse = base as? any SparseFractionCodec {
-            let first = sparse.withFraction(max(sparse.fraction, MomentumCorrectionEncoder.firstFraction))
-            return first.maximumEncodedByteCount(layout: layout)
+    /// The inner codec's; during a warm-up the largest fraction's, under an adaptive rate the highest rate's.
+    public func maximumEncodedByteCount(layout: TensorLayout) -> Int { widest.maximumEncodedByteCount(layout: layout) }
+
+    /// The inner codec with the largest updates that the wrapper may send. All its settings decode the same bytes.
+    private var widest: any UpdateCodec {
+        switch kind {
+        case .momentumCorrection(_, let warmUp):
+            guard warmUp > 0, let sparse = base as? any SparseFractionCodec else { return base }
+            return sparse.withFraction(max(sparse.fraction, MomentumCorrectionEncoder.firstFraction))
+        case .adaptive(let bounds):
+            guard let dithered = base as? DitheredCodec else { return base }
+            return DitheredCodec(target: .bits(bounds.maximumBits), scale: dithered.scale)
+        case .errorFeedback, .differences: return base
         }
-        return base.maximumEncodedByteCount(layout: layout)
     }
 }

@@ -31,6 +31,13 @@ public struct CodecArguments: Sendable {
     ///
     /// - Throws: ``UpdateCodingError`` with code `unknownCodec`.
     public func allow(_ keys: String...) throws(UpdateCodingError) {
+        try allow(keys)
+    }
+
+    /// Refuses keys that are not among these.
+    ///
+    /// - Throws: ``UpdateCodingError`` with code `unknownCodec`.
+    public func allow(_ keys: [String]) throws(UpdateCodingError) {
         for key in values.keys.sorted() where !keys.contains(key) {
             let known = keys.isEmpty ? "it takes none" : "known: \(keys.joined(separator: ", "))"
             throw UpdateCodingError(.unknownCodec, "codec '\(name)' has no key '\(key)'; \(known)")

@@ -6,8 +6,9 @@
 ///
 /// The codec's own ``UpdateCodec/specification`` is the canonical text: it parses to the same codec.
 public enum CodecRegistry {
-    /// The wrappers: `ef14`, `ef21`, `dgc` keep state with the client; see ``StatefulEncoder``.
-    static let wrapperNames = FeedbackKind.names
+    /// The wrappers: `allocation` and `importance` change how tensors are coded; `ef14`, `ef21`, `dgc` and `adaptive`
+    /// keep state with the client, see ``StatefulEncoder``.
+    static let wrapperNames = TensorWrapper.names + FeedbackKind.names
 
     /// The names of the codecs of this module.
     public static var codecNames: [String] { CodecFamily.builtIn.map(\.name) }
@@ -59,6 +60,8 @@ public enum CodecRegistry {
                 momentum: momentum,
                 warmUpRounds: warmUp
             )
+        case .adaptive(let bounds):
+            return try AdaptiveEncoder(codec: parsed.base, bounds: bounds)
         }
     }
 
@@ -86,18 +89,27 @@ public enum CodecRegistry {
             let names = known.map(\.name).joined(separator: ", ")
             throw UpdateCodingError(.unknownCodec, "no codec is named '\(arguments.name)'; known: \(names)")
         }
-        let base = try family.codec(arguments)
-        guard parts.count > 1 else { return (base, nil) }
-        guard parts.count == 2 else {
-            throw UpdateCodingError(
-                .unknownCodec,
-                "codec '\(specification)': one wrapper at most; they exclude one another"
-            )
+        var base = try family.codec(arguments)
+        var feedback: FeedbackKind?
+        for part in parts.dropFirst() {
+            let wrapper = try CodecArguments(part)
+            guard feedback == nil else {
+                throw UpdateCodingError(
+                    .unknownCodec,
+                    "codec '\(specification)': \(FeedbackKind.names.joined(separator: ", ")) exclude one another and "
+                        + "come last"
+                )
+            }
+            if TensorWrapper.names.contains(wrapper.name) {
+                base = try TensorWrapper.wrap(base, wrapper)
+            } else {
+                feedback = try FeedbackKind(wrapper)
+            }
         }
-        let kind = try FeedbackKind(try CodecArguments(parts[1]))
-        if case .momentumCorrection = kind, !(base is any SparseFractionCodec) {
+        if case .momentumCorrection = feedback, !(base is any SparseFractionCodec) {
             throw UpdateCodingError(.unknownCodec, "codec '\(specification)': dgc wraps topk or stc only")
         }
-        return (base, kind)
+        if case .adaptive = feedback { _ = try AdaptiveEncoder.startBits(of: base) }
+        return (base, feedback)
     }
 }

@@ -72,6 +72,21 @@ struct GaussianQuantizer: Sendable {
         values = levels + levels.map { -$0 }
     }
 
+    /// The mean squared error of a coordinate over its variance; without bits all of it.
+    ///
+    ///     D = 1 - sum_i P(cell i) c_i^2          an optimal quantiser's levels are the means of their cells
+    ///     least error: D,   unbiased: D / (1 - D)
+    static func error(bits: Int, scale: EdenCodec.Scale) -> Double {
+        guard bits > 0 else { return 1 }
+        let quantizer = GaussianQuantizer.bits(bits)
+        let bounds = [0] + quantizer.thresholds.map(Double.init) + [.infinity]
+        let kept = quantizer.levels.indices.reduce(0.0) { sum, index in
+            let level = Double(quantizer.levels[index])
+            return sum + 2 * (tail(bounds[index]) - tail(bounds[index + 1])) * level * level
+        }
+        return scale == .unbiased ? (1 - kept) / kept : 1 - kept
+    }
+
     private static func density(_ x: Double) -> Double {
         x.isInfinite ? 0 : exp(-x * x / 2) / (2 * Double.pi).squareRoot()
     }

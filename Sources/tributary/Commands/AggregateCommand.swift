@@ -57,28 +57,61 @@ struct AggregateCommand: AsyncParsableCommand {
                 engine: engine
             )
             let all = try ModelFileUpdates(paths: inputs, weights: try parsedWeights())
-            let screened = try FiniteUpdates(screening: all, engine: engine)
-            for index in screened.dropped {
+            let (digest, dropped) = try combine(all, by: combined, engine)
+            for index in dropped {
                 Console.error("! '\(inputs[index])' has values that are not finite and is left out")
             }
-            var result = ParameterVector(zeros: all.layout.elementCount)
-            try result.withMutableElements { elements in
-                try combined.aggregate(screened.updates) { start, values in
-                    for (offset, value) in values.enumerated() { elements[start + offset] = Float(value) }
-                }
-            }
-            try ModelFile.write(result, layout: all.layout, to: output, name: combined.name)
             let record = Record(
                 rule: combined.name,
                 inputs: inputs.count,
-                dropped: screened.dropped.map { inputs[$0] },
-                elements: result.count,
+                dropped: dropped.map { inputs[$0] },
+                elements: all.layout.elementCount,
                 seconds: Format.number(clock.now - begin),
-                digest: "\(BlobDigest(hashing: result.sharedBytes.bytes))",
+                digest: "\(digest)",
                 output: output
             )
             Console.print(json ? try Format.json(record) : record.text)
         }
+    }
+
+    /// Combines the updates, without those that have values that are not finite, and writes the output as it comes.
+    ///
+    /// A mean of such an update is not finite itself, so the mean needs no search before it: files are read once.
+    private func combine(
+        _ updates: ModelFileUpdates,
+        by rule: any AggregationRule,
+        _ engine: AggregationEngine
+    ) throws -> (BlobDigest, dropped: [Int]) {
+        if self.rule == "fedavg", pre.isEmpty {
+            do {
+                return (try write(rule, of: updates, layout: updates.layout), [])
+            } catch let error as AggregationError where error.code == .notFinite {
+                // At least one is to be left out: it is searched for now.
+            }
+        }
+        let screened = try FiniteUpdates(screening: updates, engine: engine)
+        return (try write(rule, of: screened.updates, layout: updates.layout), screened.dropped)
+    }
+
+    private func write(
+        _ rule: any AggregationRule,
+        of updates: any UpdateSet,
+        layout: TensorLayout
+    ) throws -> BlobDigest {
+        let file = try ModelFile.writer(layout: layout, to: output, name: rule.name)
+        let hasher = BlobHasher()
+        var block: [Float] = []
+        try rule.aggregate(updates) { _, values in
+            if block.count != values.count { block = [Float](repeating: 0, count: values.count) }
+            try block.withUnsafeMutableBufferPointer { block in
+                for index in values.indices { block[index] = Float(values[index]) }
+                let elements = UnsafeBufferPointer(block)
+                hasher.update(UnsafeRawBufferPointer(elements))
+                try ModelFile.reporting { () throws(ModelStateError) in try file.append(elements) }
+            }
+        }
+        try ModelFile.reporting { () throws(ModelStateError) in try file.finish() }
+        return hasher.digest
     }
 
     private func parsedSettings() throws -> [String: Double] {

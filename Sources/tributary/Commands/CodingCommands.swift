@@ -14,6 +14,8 @@ struct EncodeCommand: AsyncParsableCommand {
         discussion: """
             Codecs, by example: \((CodecRegistry.examples + ["lossless"]).joined(separator: " "))
 
+            Wrappers: eden+allocation[:method=slope|greedy|joint], +importance:bias=16 (by kind of tensor)
+
             Example: tributary encode --codec ecdq:bits=2 --seed 7 update.safetensors update.coded
 
             Exit codes: 0 done; 65 the codec cannot code the file; 66 the file cannot be read; 74 the output
@@ -23,6 +25,12 @@ struct EncodeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("The codec.", valueName: "spec")) var codec: String
     @Option(help: "The seed of rotations and dither; the decoder needs none, it is in the file.") var seed: UInt64 = 0
+    @Option(
+        help: ArgumentHelp(
+            "A file with the same tensors: those with larger values (Fisher or Hessian diagonal) get smaller errors.",
+            valueName: "file"
+        )
+    ) var importance: String?
     @Flag(help: "Print one JSON object.") var json = false
     @Argument(help: "A safetensors file.") var input: String
     @Argument(help: "The coded file to write.") var output: String
@@ -37,7 +45,7 @@ struct EncodeCommand: AsyncParsableCommand {
                     "'\(input)' has values that are infinite or not a number; they cannot be coded"
                 )
             }
-            let codec = try CodedFile.codec(self.codec)
+            let codec = try weighted(try CodedFile.codec(self.codec), file.layout)
             let bytes = try codec.encodeAll(vector, layout: file.layout, seed: Seed(seed))
             let coded = CodedFile(codec: codec.specification, seed: seed, layout: file.layout, bytes: bytes)
             try coded.write(to: output)
@@ -52,6 +60,28 @@ struct EncodeCommand: AsyncParsableCommand {
             )
             Console.print(json ? try Format.json(record) : record.text)
         }
+    }
+
+    /// Weights each tensor by the mean of its values in the file of importances.
+    private func weighted(_ codec: any UpdateCodec, _ layout: TensorLayout) throws -> any UpdateCodec {
+        guard let importance else { return codec }
+        let file = try SafetensorsFile(path: importance)
+        guard file.layout.tensors.map(\.shape) == layout.tensors.map(\.shape) else {
+            throw Failure(.badInput, "'\(importance)' does not have the tensors of '\(input)'; they must agree")
+        }
+        let values = try file.readVector().elements
+        let means = try layout.tensors.indices.map { index in
+            let range = layout.range(of: index)
+            let mean = range.reduce(0.0) { $0 + Double(values[$1]) } / Double(max(range.count, 1))
+            guard mean > 0, mean.isFinite else {
+                throw Failure(
+                    .badInput,
+                    "'\(importance)': the mean of '\(layout.tensors[index].name)' is \(mean); importances are positive"
+                )
+            }
+            return mean
+        }
+        return ImportanceWeightedCodec(base: codec, importance: .tensors(means))
     }
 
     private struct Record: Encodable {
