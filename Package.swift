@@ -8,6 +8,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Whether simulations may spread over processes by MPI: TRIBUTARY_MPI=1 swift build ... needs Open MPI (libopenmpi-dev).
+let withMPI = Context.environment["TRIBUTARY_MPI"] == "1"
+
 /// A library module; the order below is that of ARCHITECTURE.md: a module imports only modules above it.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -22,6 +25,11 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let messagePassing: [Target] = [
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    module("MessagePassing", ["CMPI", "Simulation"]),
+]
 
 let package = Package(
     name: "tributary",
@@ -99,8 +107,8 @@ let package = Package(
                 "Randomness", "Reporting", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
                 coreMetrics, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
-            ],
-            swiftSettings: settings
+            ] + (withMPI ? ["MessagePassing"] : []),
+            swiftSettings: settings + (withMPI ? [.define("MPI")] : [])
         ),
 
         // Tests.
@@ -137,6 +145,6 @@ let package = Package(
         ),
         tests("ReportingTests", ["Reporting"]),
         tests("IntegrationTests", ["tributary"]),
-    ],
+    ] + (withMPI ? messagePassing : []),
     swiftLanguageModes: [.v6]
 )

@@ -3,7 +3,7 @@
 # Sets everything up on a fresh machine, builds, and passes every test: units, simulation seeds, real processes, the
 # protocol from another language, and the demo.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-need_packages python3-venv protobuf-compiler protobuf-c-compiler
+need_packages python3-venv protobuf-compiler protobuf-c-compiler libopenmpi-dev openmpi-bin
 cd "$root"
 
 say "== The generated messages are those of Protocols/tributary.proto"
@@ -11,7 +11,8 @@ Protocols/generate.sh --check
 
 say "== Building"
 swift build --build-tests
-swift build -c release --static-swift-stdlib --product tributary
+# The tests' own build has no MPI; this one has.
+TRIBUTARY_MPI=1 swift build -c release --static-swift-stdlib --product tributary
 
 say "== Python, for the protocol's second implementation"
 Tests/Python/setup.sh "$root/.build/python"
@@ -28,5 +29,17 @@ import json, sys
 last = json.loads(open(sys.argv[1]).read().strip().splitlines()[-1])
 assert last["phase"] == "finished" and last["rounds"] == 10, last
 assert last["accuracy"] >= 0.95, last
+CHECK
+say "== One simulation over 1, 2 and 3 processes"
+# As root, and with more processes than cores: both are fine here.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+for ranks in 1 2 3; do
+    mpirun --oversubscribe -n "$ranks" "$TRIBUTARY_BINARY" simulate Simulations/quickstart.yaml --threads 1 --quiet \
+        --json | tail -n 1
+done >"$root/.build/ranks.json"
+"$root/.build/python/bin/python" - "$root/.build/ranks.json" <<'CHECK'
+import json, sys
+digests = {json.loads(line)["model_digest"] for line in open(sys.argv[1])}
+assert len(digests) == 1, digests
 CHECK
 say "== All passed"

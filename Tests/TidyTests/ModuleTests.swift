@@ -36,6 +36,7 @@ import Testing
         ],
         "Operations": ["EventLoop", "Messaging", "Rounds", "Wire"],
         "Reporting": [],
+        "MessagePassing": ["CMPI", "Simulation"],
     ]
 
     /// The modules that decide or compute and perform nothing.

@@ -96,20 +96,20 @@ final class ClientTrainers {
         return ClientUpdate(accepted: accepted, content: content, memory: work.remembers ? memory : nil)
     }
 
-    /// Evaluates a model on all samples.
-    func evaluate(_ model: ParameterVector, _ table: SampleTable?) throws -> EvaluationSummary {
-        guard let table, table.count > 0 else { return EvaluationSummary() }
-        let starts = Array(stride(from: 0, to: table.count, by: Self.evaluationChunk))
+    /// The pieces in which samples are evaluated.
+    static func chunkCount(of table: SampleTable) -> Int { (table.count + evaluationChunk - 1) / evaluationChunk }
+
+    /// Evaluates a model on chunks of the samples; the summaries are in the order of the chunks.
+    func evaluate(_ model: ParameterVector, _ table: SampleTable, chunks: [Int]) throws -> [EvaluationSummary] {
         let all = (0..<UInt32(table.count)).map { $0 }
-        let parts: [Result<EvaluationOutcome, any Error>] = parallel(starts.count) { trainer, index in
-            let end = min(starts[index] + Self.evaluationChunk, table.count)
+        let parts: [Result<EvaluationOutcome, any Error>] = parallel(chunks.count) { trainer, index in
+            let start = chunks[index] * Self.evaluationChunk
+            let end = min(start + Self.evaluationChunk, table.count)
             return Result {
-                try trainer.evaluate(parameters: model, samples: Samples(table, indices: all[starts[index]..<end]))
+                try trainer.evaluate(parameters: model, samples: Samples(table, indices: all[start..<end]))
             }
         }
-        var total = EvaluationSummary()
-        for part in parts { total.add(EvaluationSummary(try part.get())) }
-        return total
+        return try parts.map { EvaluationSummary(try $0.get()) }
     }
 
     /// The mean loss of every model on every client's samples.
@@ -126,20 +126,20 @@ final class ClientTrainers {
         return models.indices.map { Array(losses[($0 * samples.count)..<(($0 + 1) * samples.count)]) }
     }
 
-    /// Evaluates what each client holds on its own samples.
+    /// Evaluates what each client holds on its own samples; the summaries are in the order of the clients.
     func evaluate(
         _ base: ParameterVector,
-        clients: Int,
+        clients: [Int],
         _ inputs: @escaping @Sendable (Int) -> Inputs
-    ) throws -> EvaluationSummary {
-        let parts: [Result<EvaluationOutcome, any Error>] = parallel(clients) { trainer, client in
+    ) throws -> [EvaluationSummary] {
+        let parts: [Result<EvaluationOutcome, any Error>] = parallel(clients.count) { trainer, index in
             Result {
-                let inputs = inputs(client)
+                let inputs = inputs(clients[index])
                 let parameters = try trainer.evaluationParameters(base: base, memory: inputs.memory)
                 return try trainer.evaluate(parameters: parameters, samples: inputs.samples)
             }
         }
-        return EvaluationSummary(of: try parts.map { EvaluationSummary(try $0.get()) })
+        return try parts.map { EvaluationSummary(try $0.get()) }
     }
 
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.

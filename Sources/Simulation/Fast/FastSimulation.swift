@@ -16,6 +16,7 @@ public final class FastSimulation {
     let data: ClientData
     let recipe: JobRecipe
     let trainers: ClientTrainers
+    let ranks: any SimulationRanks
     let clientNumbers: [AgentID: Int]
     private let observer: (JobEvent) -> Void
     private let onRound: (SimulationResult.Round) -> Void
@@ -25,13 +26,13 @@ public final class FastSimulation {
     /// The samples with wrong labels, once an attack asked for them.
     var flippedTable: SampleTable?
     /// What each client remembers, once it took part, in jobs whose clients remember anything.
-    private var memories: [Int: ClientMemory] = [:]
+    private(set) var memories: [Int: ClientMemory] = [:]
     /// The newest model that each client loaded, in jobs with anchors: what it need not load again.
-    private var held: [Int: ModelReference] = [:]
+    private(set) var held: [Int: ModelReference] = [:]
     private var spare = SpareVector(nil)
-    private var rounds: [SimulationResult.Round] = []
+    private(set) var rounds: [SimulationResult.Round] = []
     private var toldRounds = 0
-    private var traffic = ClientTraffic()
+    private(set) var traffic = ClientTraffic()
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
     private var trained: [UpdateKey: ClientUpdate] = [:]
@@ -42,28 +43,40 @@ public final class FastSimulation {
     /// Tasks that were taken back while their updates were on their way.
     private var withdrawn: Set<UpdateKey> = []
     /// The time in which devices work.
-    private var virtualNow = Instant.start
-    private var trainingElapsed = Duration.zero
-    private var updateCount = 0
+    private(set) var virtualNow = Instant.start
+    private(set) var trainingElapsed = Duration.zero
+    private(set) var updateCount = 0
     private let clock = ContinuousClock()
     private let begin: ContinuousClock.Instant
+    /// Where it keeps what it needs to go on; nil for nowhere.
+    private let checkpoints: CheckpointFolder?
+    /// What the journal of a coordinator would tell; kept for checkpoints only.
+    private var journal: RecoveredJob
+    private var checkpointedRounds = 0
+    /// Wall time before this process went on.
+    private var earlierElapsed = Duration.zero
 
     /// Prepares a simulation.
     ///
     /// - Parameters:
     ///   - scenario: what to run.
     ///   - data: the scenario's samples.
+    ///   - ranks: the processes that share the work.
+    ///   - checkpoints: where to keep what is needed to go on, and whether to go on from there.
     ///   - observer: is told every event.
     ///   - onRound: is told every committed round once it was evaluated, or will not be.
     /// - Throws: an error that names the unknown model, rule or codec.
     public init(
         _ scenario: Scenario,
         data: ClientData,
+        ranks: any SimulationRanks = SingleRank(),
+        checkpoints: CheckpointFolder? = nil,
         observer: @escaping (JobEvent) -> Void = { _ in },
         onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
     ) throws {
         self.scenario = scenario
         self.data = data
+        self.ranks = ranks
         self.observer = observer
         self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
@@ -75,7 +88,46 @@ public final class FastSimulation {
         model = try JobModel.initial(recipe: recipe)
         devices = try scenario.devices.map { try DeviceModel($0, seed: scenario.job.seed) }
         begin = clock.now
+        self.checkpoints = checkpoints
+        journal = RecoveredJob(job: JobID(1), specification: scenario.job)
+        if let checkpoints {
+            try Self.checkCheckpoints(scenario, recipe, ranks)
+            if checkpoints.resumes, let newest = try checkpoints.newest() { try takeUp(newest) }
+        }
     }
+
+    /// Goes on where a checkpoint was made.
+    private func takeUp(_ checkpoint: SimulationCheckpoint) throws {
+        let words = checkpoint.words
+        journal = try Self.journal(words, of: scenario)
+        machine = JobMachine(recovering: journal)
+        machine.setAvailable(scenario.agents)
+        machine.countSentBytes(Int(words.bytesDown))
+        model = try JobModel(checkpoint.model, round: checkpoint.round, recipe: recipe, state: checkpoint.roundState)
+        memories = try checkpoint.memories.mapValues { try ClientMemory($0) }
+        held = words.held.compactMapValues { heldReference($0) }
+        rounds = words.rounds.map(\.result)
+        checkpointedRounds = rounds.count
+        traffic = words.traffic
+        virtualNow = Instant(words.virtualNow.duration)
+        trainingElapsed = words.trainingElapsed.duration
+        updateCount = words.updateCount
+        earlierElapsed = words.elapsed.duration
+    }
+
+    /// Makes a checkpoint between two rounds, if it is time for one.
+    private func keepCheckpoint() throws {
+        guard let checkpoints, rounds.count >= checkpointedRounds + checkpoints.everyRounds else { return }
+        checkpointedRounds = rounds.count
+        guard ranks.rank == 0 else { return }
+        try checkpoints.write(try makeCheckpoint(journal))
+    }
+
+    /// Wall time so far.
+    var elapsed: Duration { earlierElapsed + (clock.now - begin) }
+
+    /// Bytes of models that went to clients so far.
+    var bytesDown: UInt64 { machine.status.bytesDown }
 
     private var now: Instant { devices == nil ? Instant(clock.now - begin) : virtualNow }
 
@@ -99,7 +151,7 @@ public final class FastSimulation {
             rounds: rounds,
             model: recipe.model(of: model.vector),
             layout: recipe.architecture.layout,
-            elapsed: clock.now - begin,
+            elapsed: elapsed,
             trainingElapsed: trainingElapsed,
             updateCount: updateCount,
             traffic: traffic
@@ -113,7 +165,8 @@ public final class FastSimulation {
 
     private func perform(_ action: JobAction) throws -> [JobAction] {
         switch action {
-        case .record(_, let record):
+        case .record(let entries, let record):
+            if checkpoints != nil { for entry in entries { journal.apply(entry) } }
             return machine.handle(.recorded(record), at: now)
         case .prepareModel:
             return machine.handle(.modelReady(model.prepared), at: now)
@@ -161,6 +214,7 @@ public final class FastSimulation {
     /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends
     /// them on their way.
     private func trainAssigned() throws -> [JobAction] {
+        try keepCheckpoint()
         let tasks = assigned
         assigned = []
         let loads = tasks.map { countLoad(of: $0) }
@@ -196,10 +250,7 @@ public final class FastSimulation {
         from base: ParameterVector
     ) throws -> [(UpdateKey, Result<ClientUpdate, ClientFailure>)] {
         let honest = tasks.filter { number(of: $0.key.agent) < scenario.honestClients }
-        var results = trainers.train(honest, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
-            let client = clientNumbers[task.key.agent] ?? 0
-            return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
-        }
+        var results = try trainShared(honest, from: base, memories: memories)
         var answered = honest
         if let specification = scenario.attack {
             let byzantine = tasks.filter { number(of: $0.key.agent) >= scenario.honestClients }
@@ -276,15 +327,27 @@ public final class FastSimulation {
     private func evaluate() throws -> EvaluationSummary {
         let base = try model.heldByAgents(recipe)
         let clients = scenario.honestClients
-        guard data.test != nil, clients <= Self.evaluatedClients || recipe.methods.keepsState else {
-            return try trainers.evaluate(recipe.model(of: base), data.test)
-        }
-        return try trainers.evaluate(base, clients: clients) { [data, memories] client in
-            guard let samples = data.testSamples(of: client) else {
-                preconditionFailure("there are test samples")
+        guard let test = data.test else { return EvaluationSummary() }
+        guard clients <= Self.evaluatedClients || recipe.methods.keepsState else {
+            let chunks = ClientTrainers.chunkCount(of: test)
+            let share = RankShare(costs: Array(repeating: 1, count: chunks), ranks: ranks.count)
+            let model = recipe.model(of: base)
+            var total = EvaluationSummary()
+            for part in try summariesShared(share, { try trainers.evaluate(model, test, chunks: $0) }) {
+                total.add(part)
             }
-            return .init(samples: samples, memory: memories[client] ?? ClientMemory())
+            return total
         }
+        let share = RankShare(clients: Array(0..<clients), ranks: ranks.count)
+        let summaries = try summariesShared(share) { own in
+            try trainers.evaluate(base, clients: own) { [data, memories] client in
+                guard let samples = data.testSamples(of: client) else {
+                    preconditionFailure("there are test samples")
+                }
+                return .init(samples: samples, memory: memories[client] ?? ClientMemory())
+            }
+        }
+        return EvaluationSummary(of: summaries)
     }
 
     private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The bytes that each client sent and received.
-public struct ClientTraffic: Sendable, Equatable {
+public struct ClientTraffic: Sendable, Equatable, Codable {
     /// Bytes over the clients that took part.
     public struct Summary: Sendable, Equatable {
         /// The clients that took part.

@@ -22,6 +22,11 @@ struct SimulateCommand: AsyncParsableCommand {
 
             Example: tributary simulate Simulations/quickstart.yaml --sweep strategy=fedavg,fedld lr=0.1,0.2 seed=1..3
 
+            Several processes share one simulation under mpirun, in a program built with TRIBUTARY_MPI=1; the model has
+            the same bits.
+
+            Example: mpirun -n 4 tributary simulate Simulations/quickstart.yaml --threads 1
+
             With --json the last line on standard output is one JSON object.
 
             Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read; 74 a result
@@ -49,6 +54,11 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Flag(help: "End the job with the first round that reached the target.") var stopAtTarget = false
 
+    @Option(help: ArgumentHelp("Keep what is needed to go on in a folder (mode fast).", valueName: "folder"))
+    var checkpoint: String?
+
+    @Option(help: ArgumentHelp("Rounds between two checkpoints.", valueName: "rounds")) var checkpointEvery = 10
+
     @OptionGroup(title: "Results") var outputs: RunOutputs
 
     @OptionGroup(title: "Sweeps") var sweep: SweepOptions
@@ -61,27 +71,62 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Failure.reporting {
-            if sweep.isSweep { return try await runSweep() }
-            let scenario = try ScenarioFile.read(self.scenario, overrides: allOverrides)
-            let display = RoundDisplay(isQuiet: quiet)
-            let events = try outputs.tensorboard.map { try LiveEvents(folder: $0) }
-            let result = try SimulationRun.run(scenario, observer: { display.show($0) }, onRound: { events?.add($0) })
-            if let output {
-                try ModelFile.write(result.model, layout: result.layout, to: output, name: scenario.job.name)
+            try await RankedRun.run { ranks in
+                if sweep.isSweep {
+                    guard ranks.count == 1 else {
+                        throw Failure(.badInput, "a sweep runs in one process; spread it with --jobs, not with mpirun")
+                    }
+                    return try await runSweep()
+                }
+                try runSingle(ranks)
             }
-            let record = RunRecord(result, of: scenario)
-            try outputs.write(record)
-            try events?.check()
-            let report = RunReport(
-                result.status,
-                mode: scenario.mode.rawValue,
-                elapsed: result.elapsed,
-                trainingElapsed: result.trainingElapsed,
-                peakRSSMegabytes: record.peakMegabytes,
-                record: record
-            )
-            Console.print(json ? try Format.json(report) : report.text)
-            try Outcome.check(result.status)
+        }
+    }
+
+    private func runSingle(_ ranks: any SimulationRanks) throws {
+        let scenario = try ScenarioFile.read(self.scenario, overrides: allOverrides)
+        let checkpoints = try checkpointFolder
+        guard ranks.rank == 0 else {
+            _ = try SimulationRun.run(scenario, ranks: ranks, checkpoints: checkpoints)
+            return
+        }
+        let display = RoundDisplay(isQuiet: quiet)
+        let events = try outputs.tensorboard.map { try LiveEvents(folder: $0) }
+        let result = try SimulationRun.run(
+            scenario,
+            ranks: ranks,
+            checkpoints: checkpoints,
+            observer: { display.show($0) },
+            onRound: { events?.add($0) }
+        )
+        if let output {
+            try ModelFile.write(result.model, layout: result.layout, to: output, name: scenario.job.name)
+        }
+        let record = RunRecord(result, of: scenario)
+        try outputs.write(record)
+        try events?.check()
+        let report = RunReport(
+            result.status,
+            mode: scenario.mode.rawValue,
+            elapsed: result.elapsed,
+            trainingElapsed: result.trainingElapsed,
+            peakRSSMegabytes: record.peakMegabytes,
+            record: record
+        )
+        Console.print(json ? try Format.json(report) : report.text)
+        try Outcome.check(result.status)
+    }
+
+    private var checkpointFolder: CheckpointFolder? {
+        get throws {
+            guard checkpointEvery > 0 else { throw Failure(.badInput, "--checkpoint-every takes 1 round or more") }
+            guard let checkpoint else {
+                guard sweep.resume == nil else {
+                    throw Failure(.badInput, "--resume goes with --checkpoint FOLDER, or with a sweep")
+                }
+                return nil
+            }
+            return try CheckpointFolder(checkpoint, everyRounds: checkpointEvery, resumes: sweep.resume ?? false)
         }
     }
 

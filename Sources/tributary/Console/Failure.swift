@@ -10,6 +10,7 @@ import ModelState
 import Operations
 import Reporting
 import Rounds
+import Simulation
 import UpdateCoding
 
 /// The documented exit codes, after sysexits where it has one.
@@ -47,6 +48,12 @@ struct Failure: Error {
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as ReportingError: self.init(error.code == .fileAccess ? .storage : .badInput, error.message)
         case let error as AggregationError: self.init(.badInput, error.message)
+        case let error as SimulationError:
+            switch error.code {
+            case .ranksFailed: self.init(.unavailable, error.message)
+            case .storageFailed: self.init(.storage, error.message)
+            case .notSpreadable, .notResumable, .unusableCheckpoint: self.init(.badInput, error.message)
+            }
         case let error as UpdateCodingError: self.init(.badInput, error.message)
         case let error as LedgerError: self.init(.cannotUseState, error.message)
         case let error as EventLoopError:

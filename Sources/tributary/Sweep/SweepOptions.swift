@@ -21,7 +21,11 @@ struct SweepOptions: ParsableArguments {
 
     @Option(help: "Cells at the same time; 0 for one a core. Times are comparable with 1.") var jobs: Int = 0
 
-    @Flag(inversion: .prefixedNo, help: "Keep the cells that are finished in the folder.") var resume = true
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Go on: a sweep with the cells that are missing (unless --no-resume), a run after its newest checkpoint."
+    )
+    var resume: Bool?
 
     /// Whether a sweep was asked for.
     var isSweep: Bool { !sweep.isEmpty || sweepFile != nil }

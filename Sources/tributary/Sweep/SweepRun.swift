@@ -25,7 +25,7 @@ struct SweepRun {
         let folder = try SweepFolder(
             options.sweepDir ?? "\(scenario.name)-sweep",
             scenario: scenario,
-            resumes: options.resume
+            resumes: options.resume ?? true
         )
         let interruption = Interruption()
         try interruption.watch {}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The processes that share the work of one simulation.
+///
+/// Every rank runs the whole job: the same decisions from the same events. Only what costs time is shared out, the
+/// clients' training and the evaluation, and its results are exchanged. So all ranks hold the same model after every
+/// round, with the bits that one process alone would have.
+public protocol SimulationRanks: AnyObject {
+    /// This process's number, from 0.
+    var rank: Int { get }
+    /// The number of processes, at least 1.
+    var count: Int { get }
+
+    /// Hands every rank the bytes of all ranks, in the order of the ranks. All ranks must call it, in the same order.
+    ///
+    /// - Throws: ``SimulationError`` with code `ranksFailed` when a rank is gone.
+    func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
+}
+
+/// One process for all the work.
+public final class SingleRank: SimulationRanks {
+    /// Creates the only rank.
+    public init() {}
+
+    /// 0.
+    public var rank: Int { 0 }
+    /// 1.
+    public var count: Int { 1 }
+
+    /// The same bytes.
+    public func allGather(_ bytes: [UInt8]) -> [[UInt8]] { [bytes] }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import ModelState
+import Rounds
+import Testing
+
+@testable import Simulation
+
+/// Ranks that are threads of this process.
+private final class ThreadRanks: SimulationRanks, @unchecked Sendable {
+    // Sendable: `rank` never changes; what the ranks share is under the meeting's lock.
+
+    /// Where all ranks meet.
+    final class Meeting: @unchecked Sendable {
+        // Sendable: everything is used under the condition's lock.
+        let condition = NSCondition()
+        let count: Int
+        var brought: [Int: [UInt8]] = [:]
+        var taken: [[UInt8]] = []
+        var turn = 0
+
+        init(count: Int) {
+            self.count = count
+        }
+    }
+
+    let rank: Int
+    let meeting: Meeting
+    var count: Int { meeting.count }
+    private(set) var gathered = 0
+
+    init(rank: Int, meeting: Meeting) {
+        self.rank = rank
+        self.meeting = meeting
+    }
+
+    func allGather(_ bytes: [UInt8]) -> [[UInt8]] {
+        gathered += 1
+        let meeting = meeting
+        meeting.condition.lock()
+        defer { meeting.condition.unlock() }
+        let turn = meeting.turn
+        meeting.brought[rank] = bytes
+        if meeting.brought.count == meeting.count {
+            meeting.taken = (0..<meeting.count).map { meeting.brought[$0] ?? [] }
+            meeting.brought = [:]
+            meeting.turn += 1
+            meeting.condition.broadcast()
+        }
+        while meeting.turn == turn { meeting.condition.wait() }
+        return meeting.taken
+    }
+}
+
+/// A simulation spread over ranks has the model of one process, bit for bit.
+@Suite struct RankTests {
+    /// What differs from the plain scenario, by name.
+    static let cases: [String: [String: any Sendable]] = [
+        "plain": [:],
+        "coded, with feedback": ["codec": ["uplink": "topk:fraction=0.1+ef14"]],
+        "control variates": ["strategy": "scaffold"],
+        "personal models": ["strategy": "ditto"],
+        "a robust rule under attack": [
+            "strategy": ["rule": "median"] as [String: any Sendable], "clients": 9,
+            "attack": ["name": "sign-flip", "clients": 2] as [String: any Sendable],
+        ],
+        "buffered, in virtual time": [
+            "strategy": "fedbuff", "round": ["mode": "buffered", "cohort": 3] as [String: any Sendable],
+            "devices": ["delay": "pareto:1,1.1", "failure": 0.2] as [String: any Sendable],
+        ],
+    ]
+
+    private static func scenario(_ changes: [String: Any]) throws -> Scenario {
+        var file: [String: Any] = [
+            "clients": 7, "data": "glyphs?samples=300&test=80", "rounds": 5, "seed": 3, "threads": 1,
+            "split": "dirichlet:0.5", "model": ["kind": "mlp", "hidden": [16], "input": [28, 28], "classes": 10],
+        ]
+        file.merge(changes) { $1 }
+        return try JSONDecoder().decode(Scenario.self, from: try JSONSerialization.data(withJSONObject: file))
+    }
+
+    @Test(arguments: cases.keys.sorted()) func anyNumberOfRanksGivesTheSameModelAndEvaluation(_ name: String) throws {
+        let scenario = try Self.scenario(try #require(Self.cases[name]))
+        let one = try SimulationRun.run(scenario)
+        #expect(one.status.phase == .finished)
+        for count in [2, 3] {
+            for result in try Self.run(scenario, ranks: count) {
+                #expect(result.model.elements == one.model.elements, "\(count) ranks")
+                #expect(result.rounds.map(\.evaluation) == one.rounds.map(\.evaluation))
+                #expect(result.status.bytesUp == one.status.bytesUp)
+            }
+        }
+    }
+
+    @Test func workIsSharedOut() throws {
+        let share = RankShare(costs: [5, 1, 9, 3, 3, 1, 7], ranks: 3)
+        #expect(share.pieces.flatMap { $0 }.sorted() == Array(0..<7))
+        let costs = [5, 1, 9, 3, 3, 1, 7]
+        #expect(share.pieces.allSatisfy { $0.reduce(0) { $0 + costs[$1] } <= 10 })
+        #expect(RankShare(clients: [4, 7, 9, 2], ranks: 2).pieces == [[0, 3], [1, 2]])
+    }
+
+    @Test func protocolModeStaysInOneProcess() throws {
+        let scenario = try Self.scenario(["mode": "protocol"])
+        let meeting = ThreadRanks.Meeting(count: 2)
+        let error = #expect(throws: SimulationError.self) {
+            _ = try SimulationRun.run(scenario, ranks: ThreadRanks(rank: 0, meeting: meeting))
+        }
+        #expect(error?.code == .notSpreadable)
+    }
+
+    private static func run(_ scenario: Scenario, ranks count: Int) throws -> [SimulationResult] {
+        let meeting = ThreadRanks.Meeting(count: count)
+        let results = Results(count)
+        // Threads of their own: ranks wait for one another, which a pool of few threads could not bear.
+        let finished = DispatchGroup()
+        for rank in 0..<count {
+            finished.enter()
+            Thread {
+                let ranks = ThreadRanks(rank: rank, meeting: meeting)
+                results.set(rank, Result { try SimulationRun.run(scenario, ranks: ranks) })
+                finished.leave()
+            }.start()
+        }
+        finished.wait()
+        return try results.all.map { try #require($0).get() }
+    }
+
+    private final class Results: @unchecked Sendable {
+        // Sendable: used under the lock.
+        private let lock = NSLock()
+        private var values: [Result<SimulationResult, any Error>?]
+
+        init(_ count: Int) {
+            values = Array(repeating: nil, count: count)
+        }
+
+        func set(_ index: Int, _ value: Result<SimulationResult, any Error>) { lock.withLock { values[index] = value } }
+
+        var all: [Result<SimulationResult, any Error>?] { lock.withLock { values } }
+    }
+}
