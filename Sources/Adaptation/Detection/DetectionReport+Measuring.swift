@@ -96,7 +96,7 @@ extension DetectionReport {
         guard score.needsTeacher else {
             return try DeviceScorer(
                 score,
-                temperature: world.temperature,
+                temperature: world.calibration.temperature,
                 model: world.device,
                 passCount: scenario.upload.passes
             ).scores(
@@ -107,7 +107,7 @@ extension DetectionReport {
                 seed: world.seed.deriving("detection")
             )
         }
-        let scorer = try UncertaintyScorer(score, temperature: world.temperature)
+        let scorer = try UncertaintyScorer(score, temperature: world.calibration.temperature)
         return try LogitRows.with(answers.logits, classCount: classes) { rows in
             try LogitRows.with(answers.teacher, classCount: classes) { teacher in
                 try answers.features.withUnsafeBufferPointer { features in

@@ -40,6 +40,14 @@ public struct DeviceScorer: Sendable {
         return features % channels == 0 ? features / channels : 1
     }
 
+    /// The scores of a batch of which all passes were made.
+    ///
+    /// - Throws: ``SelectionError``.
+    /// - Precondition: whole rows of `classCount` logits of every pass.
+    public func scores(passes: [Float], classCount: Int) throws -> [Double] {
+        try LogitRows.with(passes, classCount: classCount, passCount: passCount) { try scorer.scores($0) }
+    }
+
     /// The scores of a batch.
     ///
     /// - Parameter parameters: those that gave the answers; asked for only where passes are compared.
@@ -63,6 +71,6 @@ public struct DeviceScorer: Sendable {
             groupSize: groupSize
         )
         let all = passes.logits(of: features, seed: seed)
-        return try LogitRows.with(all, classCount: classes, passCount: passCount) { try scorer.scores($0) }
+        return try scores(passes: all, classCount: classes)
     }
 }

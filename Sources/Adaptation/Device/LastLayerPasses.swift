@@ -13,10 +13,16 @@ public struct LastLayerPasses: Sendable {
     public let passCount: Int
     /// The probability with which a group is dropped, 0 up to, not including, 1.
     public let rate: Float
-    private let weights: [Float]
-    private let bias: [Float]
+    /// The number of classes.
+    public let classCount: Int
     private let featureCount: Int
     private let groupSize: Int
+    /// The classes in blocks of eight; what lies beyond the last class is 0.
+    private typealias Classes = SIMD8<Float>
+    private let blocks: Int
+    /// The weights of each feature for all classes.
+    private let columns: [Classes]
+    private let start: [Classes]
 
     /// Takes the last layer from a model's parameters.
     ///
@@ -45,47 +51,63 @@ public struct LastLayerPasses: Sendable {
         self.passCount = passCount
         self.rate = rate
         self.groupSize = groupSize
-        weights = parameters.section(weight).elements
-        self.bias = parameters.section(bias).elements
+        classCount = bias.count
         featureCount = weight.count / bias.count
+        blocks = (classCount + 7) / 8
+        var columns = [Classes](repeating: .zero, count: featureCount * blocks)
+        var start = [Classes](repeating: .zero, count: blocks)
+        let (weights, biases) = (parameters.section(weight).elements, parameters.section(bias).elements)
+        for index in 0..<classCount {
+            start[index / 8][index % 8] = biases[index]
+            for feature in 0..<featureCount {
+                columns[feature * blocks + index / 8][index % 8] = weights[index * featureCount + feature]
+            }
+        }
+        (self.columns, self.start) = (columns, start)
     }
-
-    /// The number of classes.
-    public var classCount: Int { bias.count }
 
     /// The logits of all passes: pass after pass, in each row after row.
     ///
     /// - Precondition: whole rows of features.
     public func logits(of features: [Float], seed: Seed) -> [Float] {
         precondition(features.count % featureCount == 0, "passes are made of whole rows of features")
-        let (rows, classes, groups) = (features.count / featureCount, bias.count, featureCount / groupSize)
+        let (rows, groups) = (features.count / featureCount, featureCount / groupSize)
         var generator = SeededGenerator(seed: seed.deriving("last-layer-passes"))
         let scale = 1 / (1 - rate)
         let masks = (0..<(passCount * groups)).map { _ in generator.uniformFloat() < rate ? 0 : scale }
-        var result = [Float](repeating: 0, count: passCount * rows * classes)
-        var parts = [Float](repeating: 0, count: classes * groups)
-        for row in 0..<rows {
-            for group in 0..<groups {
-                for index in 0..<classes {
-                    let (first, weight) = (
-                        row * featureCount + group * groupSize, index * featureCount + group * groupSize
-                    )
-                    var sum: Float = 0
-                    for feature in 0..<groupSize { sum += features[first + feature] * weights[weight + feature] }
-                    parts[group * classes + index] = sum
+        var parts = [Classes](repeating: .zero, count: groups * blocks)
+        return [Float](unsafeUninitializedCapacity: passCount * rows * classCount) { result, count in
+            for row in 0..<rows {
+                sumGroups(features, row, into: &parts)
+                for pass in 0..<passCount {
+                    let out = (pass * rows + row) * classCount
+                    for block in 0..<blocks {
+                        var sum = start[block]
+                        for group in 0..<groups { sum += masks[pass * groups + group] * parts[group * blocks + block] }
+                        for index in (8 * block)..<min(8 * block + 8, classCount) {
+                            result[out + index] = sum[index % 8]
+                        }
+                    }
                 }
             }
-            for pass in 0..<passCount {
-                let out = (pass * rows + row) * classes
-                for index in 0..<classes { result[out + index] = bias[index] }
-                for group in 0..<groups {
-                    let mask = masks[pass * groups + group]
-                    for index in 0..<classes where mask > 0 {
-                        result[out + index] += mask * parts[group * classes + index]
+            count = passCount * rows * classCount
+        }
+    }
+
+    /// Each group's part of a row's logits; classes lie side by side, so that their sums need no order of their own.
+    private func sumGroups(_ features: [Float], _ row: Int, into parts: inout [Classes]) {
+        features.withUnsafeBufferPointer { features in
+            columns.withUnsafeBufferPointer { columns in
+                for group in 0..<(featureCount / groupSize) {
+                    for block in 0..<blocks {
+                        var sum = Classes.zero
+                        for feature in (group * groupSize)..<((group + 1) * groupSize) {
+                            sum += features[row * featureCount + feature] * columns[feature * blocks + block]
+                        }
+                        parts[group * blocks + block] = sum
                     }
                 }
             }
         }
-        return result
     }
 }

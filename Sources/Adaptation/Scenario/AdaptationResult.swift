@@ -52,8 +52,11 @@ public struct AdaptationResult: Sendable, Codable {
         public var teacherClean: Double
         /// The teacher on the stream.
         public var teacherStream: Double
+        /// How honest the device's probabilities are on clean images.
+        public var calibration: DeviceCalibration
 
         enum CodingKeys: String, CodingKey {
+            case calibration
             case deviceClean = "device_clean"
             case teacherClean = "teacher_clean"
             case teacherStream = "teacher_stream"

@@ -100,7 +100,8 @@ extension AdaptationWorld {
         return AdaptationResult.Models(
             deviceClean: try accuracy(try device.answerAll(clean), clean),
             teacherClean: try accuracy(try teacher.answerAll(clean), clean),
-            teacherStream: try accuracy(try teacher.answerAll(stream), stream)
+            teacherStream: try accuracy(try teacher.answerAll(stream), stream),
+            calibration: calibration
         )
     }
 }

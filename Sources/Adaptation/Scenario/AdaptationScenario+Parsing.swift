@@ -31,7 +31,7 @@ extension AdaptationScenario: Decodable {
         init(from decoder: any Decoder) throws {
             let known = [
                 "data", "methods", "device", "teacher", "stream", "upload", "cloud", "prompt", "delta", "environments",
-                "rollback_tolerance", "device_rate", "detection",
+                "rollback_tolerance", "device_rate", "detection", "calibration",
             ]
             let file = try StrictContainer(decoder, known: known)
             let data: [String] = try file.required("data")
@@ -70,6 +70,13 @@ extension AdaptationScenario: Decodable {
             scenario.deviceRate = try file.value("device_rate", default: scenario.deviceRate)
             try file.check(scenario.rollbackTolerance >= 0, "rollback_tolerance", "0 or more")
             try file.check(scenario.deviceRate >= 0 && scenario.deviceRate.isFinite, "device_rate", "0 or more")
+            if let name: String = try file.optional("calibration") {
+                guard let method = DeviceCalibration.Method(rawValue: name) else {
+                    let all = DeviceCalibration.Method.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw SpecificationError(.invalidValue, "'calibration' is '\(name)'; known: \(all)")
+                }
+                scenario.calibration = method
+            }
             let detection = try file.value("detection", default: DetectionFields())
             scenario.detection = detection.detection
         }

@@ -68,29 +68,6 @@ extension AdaptationScenario.Streams {
     }
 }
 
-extension AdaptationScenario.Upload {
-    struct Fields: Decodable {
-        var upload = AdaptationScenario(data: []).upload
-
-        init() {}
-        init(from decoder: any Decoder) throws {
-            let file = try StrictContainer(decoder, known: ["rate", "reserve", "score", "passes", "window"])
-            upload.rate = try file.value("rate", default: upload.rate)
-            upload.reserve = try file.value("reserve", default: upload.reserve)
-            upload.passes = try file.value("passes", default: upload.passes)
-            upload.window = try file.value("window", default: upload.window)
-            if let score: String = try file.optional("score") {
-                upload.score = try Scenarios.value { try UncertaintyScore(parsing: score) }
-            }
-            try file.check((0...1).contains(upload.rate), "rate", "between 0 and 1")
-            try file.check((0...1).contains(upload.reserve), "reserve", "between 0 and 1")
-            try file.check((1...1_000).contains(upload.passes), "passes", "between 1 and 1000")
-            try file.check((16...1_000_000).contains(upload.window), "window", "between 16 and 1000000")
-            try file.check(!upload.score.needsTeacher, "score", "one that needs no teacher; the device has none")
-        }
-    }
-}
-
 /// The `cloud:` part.
 struct CloudFields: Decodable {
     var configuration = CloudConfiguration()

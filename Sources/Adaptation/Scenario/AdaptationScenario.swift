@@ -62,16 +62,54 @@ public struct AdaptationScenario: Sendable {
 
     /// What is sent to the cloud.
     public struct Upload: Sendable, Hashable {
+        /// How the method `uncertainty` chooses.
+        public enum Choice: String, Sendable, Hashable, CaseIterable, Codable {
+            /// Sample by sample: those above a quantile of the last scores.
+            case gate
+            /// From each batch: the largest total score that fits.
+            case knapsack
+            /// From each batch: unsure ones whose features cover those of the others.
+            case kCenter = "k-center"
+            /// From each batch: drawn in proportion to the scores.
+            case reservoir
+        }
+
+        /// What scores of several passes compare.
+        public enum Passes: String, Sendable, Hashable, CaseIterable, Codable {
+            /// Dropout of the last layer's channels: one inference.
+            case lastLayer = "last-layer"
+            /// Images moved and lit differently: as many inferences as passes.
+            case augmentation
+        }
+
+        /// A byte budget.
+        public struct Budget: Sendable, Hashable {
+            /// The bytes of samples that may be sent.
+            public var bytes: Int
+            /// In every so many samples of the stream.
+            public var samples: Int
+        }
+
         /// The fraction of the samples.
         public var rate: Double
         /// The fraction of these that the method `uncertainty` draws uniformly.
         public var reserve: Double
         /// What the method `uncertainty` goes by.
         public var score: UncertaintyScore
-        /// Last-layer passes, for scores that compare passes.
+        /// The passes, for scores that compare passes.
         public var passes: Int
+        /// What these compare.
+        public var passesBy = Passes.lastLayer
         /// How many scores the gate remembers.
         public var window: Int
+        /// How the method `uncertainty` chooses.
+        public var choice = Choice.gate
+        /// The byte budget of `uniform` and `uncertainty`; nil for what the rate sends of the whole stream.
+        public var budget: Budget?
+        /// Sends for the score only while the scores drift upwards; nil for always.
+        public var drift: DriftDetector.Configuration?
+        /// Leaves out what resembles what was just sent (choice `gate`); nil for none.
+        public var novelty: NoveltyFilter.Configuration?
     }
 
     /// The tables of detection and cascade.
@@ -121,6 +159,8 @@ public struct AdaptationScenario: Sendable {
     )
     /// What is sent.
     public var upload = Upload(rate: 0.1, reserve: 0.1, score: .margin, passes: 10, window: 4_000)
+    /// How the device's temperature is found on its held-out part.
+    public var calibration = DeviceCalibration.Method.temperature
     /// How the cloud learns.
     public var cloud = CloudConfiguration()
     /// The prompt's region; nil for no prompt.

@@ -13,8 +13,8 @@ struct AdaptationWorld {
     let source: ParameterVector
     let teacher: ModelArchitecture
     let teacherParameters: ParameterVector
-    /// The temperature of the device's answers on held-out clean samples.
-    let temperature: Double
+    /// The calibration of the device's answers on held-out clean samples.
+    let calibration: DeviceCalibration
     let scale: EnvironmentScale
     /// The images in the stream's order.
     let stream: SampleTable
@@ -65,11 +65,19 @@ struct AdaptationWorld {
         )
         stream = try test.corrupted(by: samples)
         let logits = try SourceModel(model: device, source: source).answerAll(clean)
-        temperature = try TemperatureScaling().fit(
+        calibration = try DeviceCalibration(
+            scenario.calibration,
             logits: logits,
             classCount: device.classCount,
             labels: clean.labels
-        ).temperature
+        )
+    }
+
+    /// The passes of scores that compare augmented images; nil where others are wanted.
+    func augmentation(_ upload: AdaptationScenario.Upload) throws -> AugmentationPasses? {
+        guard upload.passesBy == .augmentation, upload.score.comparesPasses else { return nil }
+        let extent = try ImageExtent(stream.shape)
+        return try AugmentationPasses(passCount: upload.passes, height: extent.height, width: extent.width)
     }
 
     /// Trains a model; the last epoch at a tenth of the rate.

@@ -24,6 +24,7 @@ struct CollaboratingPair {
     private let tolerance: Double
     private let model: DeviceModel
     private let scorer: DeviceScorer
+    private let augmentation: AugmentationPasses?
     private let entropy: UncertaintyScorer
     private let teacher: CloudTeacher
     private let cloud: CloudLearner
@@ -38,11 +39,12 @@ struct CollaboratingPair {
         model = try DeviceModel(model: world.device, source: world.source, layout: layout)
         scorer = try DeviceScorer(
             scenario.upload.score,
-            temperature: world.temperature,
+            temperature: world.calibration.temperature,
             model: world.device,
             passCount: scenario.upload.passes
         )
-        entropy = try UncertaintyScorer(.entropy, temperature: world.temperature)
+        augmentation = try world.augmentation(scenario.upload)
+        entropy = try UncertaintyScorer(.entropy, temperature: world.calibration.temperature)
         teacher = try CloudTeacher(
             model: world.teacher,
             parameters: world.teacherParameters,
@@ -79,18 +81,14 @@ struct CollaboratingPair {
         device.count(try model.measure(images), to: number)
         let statistics = device.statistics(of: number, count: model.statistics.count)
         let answer = try model.answer(images, in: state, statistics: statistics)
-        let scores = try scorer.scores(
-            logits: answer.logits,
+        let scores = try scores(of: images, answer, first, in: state, statistics)
+        let sent = try choice.rows(
+            first: first,
+            scores: scores,
             features: answer.features,
-            parameters: model.parameters(of: state, statistics: statistics),
-            model: world.device,
-            seed: world.seed.deriving("passes", UInt64(first))
+            bytes: size + Self.sampleExtraBytes
         )
-        var sent: [Int] = []
-        for row in scores.indices
-        where choice.sends(first + row, score: scores[row], bytes: size + Self.sampleExtraBytes) {
-            sent.append(row)
-        }
+        outcome.decisions = choice.decisions
         outcome.environments = max(outcome.environments, number + 1)
         let finite = scores.filter(\.isFinite)
         let step = Step(
@@ -119,6 +117,30 @@ struct CollaboratingPair {
         try apply(bytes, images, sent, statistics)
         outcome.rollbacks = device.rollbacks
         return step
+    }
+
+    /// The scores of a batch's answers.
+    private func scores(
+        of images: [Float],
+        _ answer: DeviceModel.Answer,
+        _ first: Int,
+        in state: AdaptationState,
+        _ statistics: [Float]
+    ) throws -> [Double] {
+        let seed = world.seed.deriving("passes", UInt64(first))
+        if let augmentation {
+            let all = try augmentation.logits(of: images, imageSize: world.stream.featureCount, seed: seed) {
+                try model.answer($0, in: state, statistics: statistics).logits
+            }
+            return try scorer.scores(passes: all, classCount: world.device.classCount)
+        }
+        return try scorer.scores(
+            logits: answer.logits,
+            features: answer.features,
+            parameters: model.parameters(of: state, statistics: statistics),
+            model: world.device,
+            seed: seed
+        )
     }
 
     /// Applies an update, judged by samples that were not sent; by the whole batch where too few were kept.

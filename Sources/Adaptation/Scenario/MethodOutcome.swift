@@ -16,6 +16,8 @@ public struct MethodOutcome: Sendable, Hashable, Codable {
     public var largestUpdateBytes = 0
     /// The updates that it rolled back.
     public var rollbacks = 0
+    /// How often the gate decided so, by its reasons' names; empty for methods without a gate.
+    public var decisions: [String: Int] = [:]
     /// The environments that it met.
     public var environments = 0
     /// The accuracy in each phase.
@@ -31,6 +33,7 @@ public struct MethodOutcome: Sendable, Hashable, Codable {
         case updates
         case largestUpdateBytes = "largest_update_bytes"
         case rollbacks
+        case decisions
         case environments
         case phaseAccuracies = "phase_accuracies"
         case phaseShares = "phase_shares"

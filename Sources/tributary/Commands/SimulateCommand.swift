@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Adaptation
 import ArgumentParser
 import Reporting
 import Rounds
 import Simulation
+import Yams
 
 /// Runs a scenario file.
 struct SimulateCommand: AsyncParsableCommand {
@@ -21,6 +23,10 @@ struct SimulateCommand: AsyncParsableCommand {
             seeds. Finished runs are kept: the same command goes on with an interrupted sweep.
 
             Example: tributary simulate Simulations/quickstart.yaml --sweep strategy=fedavg,fedld lr=0.1,0.2 seed=1..3
+
+            A file with the key 'adaptation' simulates devices on drifting streams that adapt with a cloud.
+
+            Example: tributary simulate Simulations/continual-adaptation.yaml --html streams.html
 
             With --json the last line on standard output is one JSON object.
 
@@ -62,7 +68,9 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.reporting {
             if sweep.isSweep { return try await runSweep() }
-            let scenario = try ScenarioFile.read(self.scenario, overrides: allOverrides)
+            let node = try TextFile.node(at: self.scenario, overrides: allOverrides)
+            if AdaptationSimulation.recognizes(node) { return try await runAdaptation(node) }
+            let scenario = try ScenarioFile.read(node, path: self.scenario)
             let display = RoundDisplay(isQuiet: quiet)
             let events = try outputs.tensorboard.map { try LiveEvents(folder: $0) }
             let result = try SimulationRun.run(scenario, observer: { display.show($0) }, onRound: { events?.add($0) })
@@ -83,6 +91,19 @@ struct SimulateCommand: AsyncParsableCommand {
             Console.print(json ? try Format.json(report) : report.text)
             try Outcome.check(result.status)
         }
+    }
+
+    private func runAdaptation(_ node: Node) async throws {
+        guard output == nil else {
+            throw Failure(.badInput, "a simulation of streams has many models; --output goes with a job")
+        }
+        let simulation = AdaptationSimulation(
+            scenario: try TextFile.decode(AdaptationScenario.self, from: node, path: scenario),
+            outputs: outputs,
+            isQuiet: quiet,
+            json: json
+        )
+        try await simulation.run()
     }
 
     private func runSweep() async throws {
