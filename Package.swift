@@ -69,6 +69,7 @@ let package = Package(
 
         // Training, and the heavy work of a round, the same in every shell.
         module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"]),
+        module("Adaptation", ["Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         module(
             "RoundWork",
             ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]
@@ -101,10 +102,11 @@ let package = Package(
         .executableTarget(
             name: "tributary",
             dependencies: [
-                "Agent", "Aggregation", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger", "LosslessCoding",
-                "Messaging", "ModelState",
+                "Adaptation", "Agent", "Aggregation", "Coordinator", "Digest", "EventLoop", "Learning", "Ledger",
+                "LosslessCoding", "Messaging", "ModelState",
                 "Operations",
-                "Randomness", "Reporting", "RoundWork", "Rounds", "Simulation", "UpdateCoding", "Wire", logging,
+                "Randomness", "Reporting", "RoundWork", "Rounds", "Selection", "Simulation", "UpdateCoding", "Wire",
+                logging,
                 coreMetrics, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ] + (withMPI ? ["MessagePassing"] : []),
@@ -132,6 +134,7 @@ let package = Package(
             ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds"],
             exclude: ["Oracles"]
         ),
+        tests("AdaptationTests", ["Adaptation", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         tests(
             "RoundWorkTests",
             ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "UpdateCoding"]

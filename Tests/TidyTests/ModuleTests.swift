@@ -20,6 +20,7 @@ import Testing
         "Messaging": ["EventLoop", "Rounds", "Wire"],
         "Ledger": ["Digest", "ModelState", "Rounds", "UpdateCoding"],
         "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"],
+        "Adaptation": ["Learning", "ModelState", "Randomness", "Rounds", "Selection"],
         "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
         "Coordinator": [
             "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
@@ -41,7 +42,7 @@ import Testing
 
     /// The modules that decide or compute and perform nothing.
     static let pure: Set<String> = [
-        "Randomness", "ModelState", "UpdateCoding", "Aggregation", "Selection", "Rounds",
+        "Randomness", "ModelState", "UpdateCoding", "Aggregation", "Selection", "Rounds", "Adaptation",
     ]
 
     /// Clocks, sleeping and randomness that is not handed in.

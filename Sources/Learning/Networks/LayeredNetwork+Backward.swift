@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CKernels
+internal import ModelState
 
 extension LayeredNetwork: TrainableNetwork {
     var hasFeatures: Bool { true }
@@ -15,6 +16,24 @@ extension LayeredNetwork: TrainableNetwork {
             stride: buffer.imageStride,
             values: buffer.base
         )
+    }
+
+    var plainFeatureCount: Int { plan.nodes[featureNode].shape.count }
+
+    func writeFeatures(rows: Int, into out: UnsafeMutablePointer<Float>) {
+        let shape = plan.nodes[featureNode].shape
+        let features = buffers.outputs[featureNode]
+        for row in 0..<rows {
+            ckl_scatter_floats(
+                features.image(row),
+                features.rowStride,
+                features.pixelStride,
+                shape.channels,
+                shape.height,
+                shape.width,
+                out + row * shape.count
+            )
+        }
     }
 
     /// The node that the last layer multiplies.
@@ -98,6 +117,8 @@ extension LayeredNetwork: TrainableNetwork {
         )
         backward(rows: rows, step: step, featureGradient: featureGradient, reachesInput: false)
     }
+
+    func collectedGradient() -> ParameterVector { unpacked(collecting.gradient.values) }
 
     /// Keeps the parameters and moves them by `radius` along the collected gradient:
     ///

@@ -128,12 +128,15 @@ final class LayeredNetwork {
         }
     }
 
-    func currentParameters() -> ParameterVector {
+    func currentParameters() -> ParameterVector { unpacked(values) }
+
+    /// A packed block in the model's layout.
+    func unpacked(_ block: UnsafePointer<Float>) -> ParameterVector {
         var vector = ParameterVector(zeros: model.layout.elementCount)
         vector.withMutableElements { elements in
             guard let target = elements.baseAddress else { return }
             forEachLayer { layer, place in
-                layer.unpackDifference(values + layer.packedOffset, from: nil, into: target + place)
+                layer.unpackDifference(block + layer.packedOffset, from: nil, into: target + place)
             }
         }
         return vector

@@ -12,6 +12,14 @@ public struct StreamSample: Sendable, Hashable {
     public let environment: StreamEnvironment
     /// The randomness of its corruption.
     public let seed: Seed
+
+    /// Creates a sample of a stream that somebody else orders.
+    public init(index: Int, phase: Int, environment: StreamEnvironment, seed: Seed) {
+        self.index = index
+        self.phase = phase
+        self.environment = environment
+        self.seed = seed
+    }
 }
 
 /// A stream of samples of a table through changing environments, the same for the same seed.

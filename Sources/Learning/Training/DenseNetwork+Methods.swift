@@ -9,15 +9,20 @@ extension DenseNetwork {
     var hasFeatures: Bool { layers.count > 1 }
 
     /// The parameters as they are now, in the model's layout.
-    func currentParameters() -> ParameterVector {
+    func currentParameters() -> ParameterVector { unpacked(values) }
+
+    /// The collected gradient in the model's layout.
+    func collectedGradient() -> ParameterVector { unpacked(collectedValues) }
+
+    private func unpacked(_ block: UnsafePointer<Float>) -> ParameterVector {
         var vector = ParameterVector(zeros: model.layout.elementCount)
         vector.withMutableElements { elements in
             guard let target = elements.baseAddress else { return }
             for (index, layer) in layers.enumerated() {
                 let weight = model.layout.range(of: 2 * index).lowerBound
                 let bias = model.layout.range(of: 2 * index + 1).lowerBound
-                kernels.unpackDifference(values + layer.weight, nil, target + weight, layer.outputs, layer.inputs)
-                (target + bias).update(from: values + layer.bias, count: layer.outputs)
+                kernels.unpackDifference(block + layer.weight, nil, target + weight, layer.outputs, layer.inputs)
+                (target + bias).update(from: block + layer.bias, count: layer.outputs)
             }
         }
         return vector
@@ -36,6 +41,15 @@ extension DenseNetwork {
             stride: layers[layers.count - 1].paddedInputs,
             values: buffers.activations[layers.count - 1]
         )
+    }
+
+    var plainFeatureCount: Int { layers[layers.count - 1].inputs }
+
+    func writeFeatures(rows: Int, into out: UnsafeMutablePointer<Float>) {
+        let batch = featureBatch(rows: rows)
+        for row in 0..<rows {
+            (out + row * batch.featureCount).update(from: batch.values + row * batch.stride, count: batch.featureCount)
+        }
     }
 
     /// Adds a gradient with respect to the features to that of the layer's sums: nothing passes where ReLU gave zero.

@@ -68,6 +68,10 @@ protocol TrainableNetwork: AnyObject {
     func forwardFeatures(rows: Int)
     /// The batch's features (what the last layer multiplies), once they were computed.
     func featureBatch(rows: Int) -> FeatureBatch
+    /// The number of features of a sample, without padding.
+    var plainFeatureCount: Int { get }
+    /// Writes the batch's features as the last layer's weights order them, without padding.
+    func writeFeatures(rows: Int, into out: UnsafeMutablePointer<Float>)
     /// Writes the gradient with respect to the batch's inputs, `rows` x `model.inputCount` in the order of the samples,
     /// from the gradient that lies in the batch's `gradient`; no parameter changes.
     ///
@@ -80,6 +84,8 @@ protocol TrainableNetwork: AnyObject {
     func prepareCollecting()
     /// Collects the gradient of the batch's loss, without decay and offset; the parameters stay as they are.
     func collectGradient(rows: Int, featureGradient: UnsafePointer<Float>?)
+    /// The collected gradient in the model's layout; zeros where steps change nothing.
+    func collectedGradient() -> ParameterVector
     /// Keeps the parameters and moves them by `radius` along the collected gradient.
     func perturb(radius: Float)
     /// Brings the kept parameters back and makes a step from them with the collected gradient.

@@ -9,11 +9,12 @@ enum ScenarioFile {
     ///
     /// - Parameter overrides: `key=value` or `part.key=value`, as `--set` has them.
     static func read(_ path: String, overrides: [String]) throws -> Scenario {
-        try TextFile.decode(
-            Scenario.self,
-            from: completed(try TextFile.node(at: path, overrides: overrides)),
-            path: path
-        )
+        try read(try TextFile.node(at: path, overrides: overrides), path: path)
+    }
+
+    /// Reads a scenario from what a file holds.
+    static func read(_ node: Node, path: String) throws -> Scenario {
+        try TextFile.decode(Scenario.self, from: completed(node), path: path)
     }
 
     /// Puts the job's seed where a text has `{seed}`: `glyphs?seed={seed}` is dealt anew for each seed.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Adaptation
 import ArgumentParser
 import Reporting
 import Rounds
 import Simulation
+import Yams
 
 /// Runs a scenario file.
 struct SimulateCommand: AsyncParsableCommand {
@@ -21,6 +23,10 @@ struct SimulateCommand: AsyncParsableCommand {
             seeds. Finished runs are kept: the same command goes on with an interrupted sweep.
 
             Example: tributary simulate Simulations/quickstart.yaml --sweep strategy=fedavg,fedld lr=0.1,0.2 seed=1..3
+
+            A file with the key 'adaptation' simulates devices on drifting streams that adapt with a cloud.
+
+            Example: tributary simulate Simulations/continual-adaptation.yaml --html streams.html
 
             Several processes share one simulation under mpirun, in a program built with TRIBUTARY_MPI=1; the model has
             the same bits.
@@ -78,13 +84,22 @@ struct SimulateCommand: AsyncParsableCommand {
                     }
                     return try await runSweep()
                 }
-                try runSingle(ranks)
+                let node = try TextFile.node(at: scenario, overrides: allOverrides)
+                if AdaptationSimulation.recognizes(node) {
+                    guard ranks.count == 1 else {
+                        throw Failure(
+                            .badInput,
+                            "a scenario with 'adaptation' runs in one process; start it without mpirun"
+                        )
+                    }
+                    return try await runAdaptation(node)
+                }
+                try runSingle(ScenarioFile.read(node, path: scenario), ranks)
             }
         }
     }
 
-    private func runSingle(_ ranks: any SimulationRanks) throws {
-        let scenario = try ScenarioFile.read(self.scenario, overrides: allOverrides)
+    private func runSingle(_ scenario: Scenario, _ ranks: any SimulationRanks) throws {
         let checkpoints = try checkpointFolder
         guard ranks.rank == 0 else {
             _ = try SimulationRun.run(scenario, ranks: ranks, checkpoints: checkpoints)
@@ -128,6 +143,19 @@ struct SimulateCommand: AsyncParsableCommand {
             }
             return try CheckpointFolder(checkpoint, everyRounds: checkpointEvery, resumes: sweep.resume ?? false)
         }
+    }
+
+    private func runAdaptation(_ node: Node) async throws {
+        guard output == nil else {
+            throw Failure(.badInput, "a simulation of streams has many models; --output goes with a job")
+        }
+        let simulation = AdaptationSimulation(
+            scenario: try TextFile.decode(AdaptationScenario.self, from: node, path: scenario),
+            outputs: outputs,
+            isQuiet: quiet,
+            json: json
+        )
+        try await simulation.run()
     }
 
     private func runSweep() async throws {

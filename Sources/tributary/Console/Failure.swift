@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Adaptation
 import Aggregation
 import ArgumentParser
 import EventLoop
@@ -10,6 +11,7 @@ import ModelState
 import Operations
 import Reporting
 import Rounds
+import Selection
 import Simulation
 import UpdateCoding
 
@@ -47,6 +49,8 @@ struct Failure: Error {
         case let error as ModelStateError:
             self.init(error.code == .fileAccess ? .noInput : .badInput, error.message)
         case let error as ReportingError: self.init(error.code == .fileAccess ? .storage : .badInput, error.message)
+        case let error as AdaptationError: self.init(.badInput, error.message)
+        case let error as SelectionError: self.init(.badInput, error.message)
         case let error as AggregationError: self.init(.badInput, error.message)
         case let error as SimulationError:
             switch error.code {

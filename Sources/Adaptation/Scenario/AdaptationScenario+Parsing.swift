@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Learning
+internal import Rounds
+internal import Selection
+
+/// Reads a scenario file: `name`, `seeds`, `threads`, and everything else under `adaptation`.
+extension AdaptationScenario: Decodable {
+    /// The top-level key by which such a file is told from others.
+    public static let key = "adaptation"
+
+    /// Reads the file.
+    ///
+    /// - Throws: ``SpecificationError``, and what the parts throw.
+    public init(from decoder: any Decoder) throws {
+        let file = try StrictContainer(decoder, known: ["name", "seeds", "seed", "threads", Self.key])
+        let body: Body = try file.required(Self.key)
+        self = body.scenario
+        name = try file.value("name", default: name)
+        seeds = try file.value("seeds", default: seeds)
+        if let seed: UInt64 = try file.optional("seed") { seeds = [seed] }
+        threads = try file.value("threads", default: threads)
+        try file.check(!seeds.isEmpty && seeds.count <= 1_000, "seeds", "a list of 1 to 1000 numbers")
+        try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+    }
+
+    /// What lies under `adaptation`.
+    private struct Body: Decodable {
+        var scenario: AdaptationScenario
+
+        init(from decoder: any Decoder) throws {
+            let known = [
+                "data", "methods", "device", "teacher", "stream", "upload", "cloud", "prompt", "delta", "environments",
+                "rollback_tolerance", "device_rate", "detection", "calibration",
+            ]
+            let file = try StrictContainer(decoder, known: known)
+            let data: [String] = try file.required("data")
+            try file.check(!data.isEmpty, "data", "a list of data sets")
+            scenario = AdaptationScenario(data: data)
+            if let methods: [String] = try file.optional("methods") {
+                scenario.methods = try methods.map { name in
+                    guard let method = Method(rawValue: name) else {
+                        let all = Method.allCases.map(\.rawValue).joined(separator: ", ")
+                        throw SpecificationError(.invalidValue, "'adaptation.methods' has '\(name)'; known: \(all)")
+                    }
+                    return method
+                }
+            }
+            scenario.device = try file.value("device", default: Training.Fields(scenario.device)).training
+            scenario.teacher = try file.value("teacher", default: Training.Fields(scenario.teacher)).training
+            scenario.streams = try file.value("stream", default: Streams.Fields()).streams
+            scenario.upload = try file.value("upload", default: Upload.Fields()).upload
+            scenario.cloud = try file.value("cloud", default: CloudFields()).configuration
+            if let prompt: String = try file.optional("prompt") {
+                scenario.prompt = prompt == "none" ? nil : try Scenarios.value { try .init(parsing: prompt) }
+            }
+            if let delta: [String] = try file.optional("delta") {
+                let parts = delta.compactMap(DeltaLayout.Part.init)
+                try file.check(
+                    parts.count == delta.count && !parts.contains(.statistics),
+                    "delta",
+                    "a list of affine, bias and head"
+                )
+                scenario.delta = Set(parts)
+            }
+            let environments = try file.value("environments", default: EnvironmentFields())
+            scenario.environmentRadius = environments.radius
+            scenario.inheritance = environments.inheritance
+            scenario.rollbackTolerance = try file.value("rollback_tolerance", default: scenario.rollbackTolerance)
+            scenario.deviceRate = try file.value("device_rate", default: scenario.deviceRate)
+            try file.check(scenario.rollbackTolerance >= 0, "rollback_tolerance", "0 or more")
+            try file.check(scenario.deviceRate >= 0 && scenario.deviceRate.isFinite, "device_rate", "0 or more")
+            if let name: String = try file.optional("calibration") {
+                guard let method = DeviceCalibration.Method(rawValue: name) else {
+                    let all = DeviceCalibration.Method.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw SpecificationError(.invalidValue, "'calibration' is '\(name)'; known: \(all)")
+                }
+                scenario.calibration = method
+            }
+            let detection = try file.value("detection", default: DetectionFields())
+            scenario.detection = detection.detection
+        }
+    }
+
+    private struct EnvironmentFields: Decodable {
+        var radius: Float = 0.3
+        var inheritance: Float = 0.6
+
+        init() {}
+        init(from decoder: any Decoder) throws {
+            let file = try StrictContainer(decoder, known: ["radius", "inheritance"])
+            radius = try file.value("radius", default: radius)
+            inheritance = try file.value("inheritance", default: inheritance)
+            try file.check(radius >= 0 && radius.isFinite, "radius", "0 or more")
+            try file.check(inheritance >= 0 && inheritance.isFinite, "inheritance", "0 or more")
+        }
+    }
+
+    private struct DetectionFields: Decodable {
+        var detection = Detection(outside: nil, samples: 2_000, isEnabled: true)
+
+        init() {}
+        init(from decoder: any Decoder) throws {
+            let file = try StrictContainer(decoder, known: ["enabled", "outside", "samples"])
+            detection.isEnabled = try file.value("enabled", default: true)
+            detection.outside = try file.optional("outside")
+            detection.samples = try file.value("samples", default: 2_000)
+            try file.check((16...1_000_000).contains(detection.samples), "samples", "between 16 and 1000000")
+        }
+    }
+}
+
+/// Turns errors of other modules into those of a scenario file.
+enum Scenarios {
+    static func value<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as AdaptationError {
+            throw SpecificationError(.invalidValue, error.message)
+        } catch let error as LearningError {
+            throw SpecificationError(.invalidValue, error.message)
+        } catch let error as SelectionError {
+            throw SpecificationError(.invalidValue, error.message)
+        }
+    }
+}
