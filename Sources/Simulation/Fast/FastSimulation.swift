@@ -16,7 +16,6 @@ public final class FastSimulation {
     let data: ClientData
     let recipe: JobRecipe
     let trainers: ClientTrainers
-    let clientNumbers: [AgentID: Int]
     private let observer: (JobEvent) -> Void
     private let onRound: (SimulationResult.Round) -> Void
 
@@ -34,6 +33,8 @@ public final class FastSimulation {
     private var traffic = ClientTraffic()
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
+    /// The sum of the updates of the round under way, where it was made while they were.
+    private var summed: (round: RoundNumber, updates: Int, sum: [Double])?
     private var trained: [UpdateKey: ClientUpdate] = [:]
     /// The model before the current one as its agents hold it, where tasks may still start from it.
     private var previousBase: (round: RoundNumber, vector: ParameterVector)?
@@ -46,7 +47,10 @@ public final class FastSimulation {
     private var trainingElapsed = Duration.zero
     private var updateCount = 0
     private let clock = ContinuousClock()
+    /// Rounds whose clients were trained together.
+    private(set) var roundsTrainedTogether = 0
     private let begin: ContinuousClock.Instant
+    private var firstTask: ContinuousClock.Instant?
 
     /// Prepares a simulation.
     ///
@@ -68,10 +72,9 @@ public final class FastSimulation {
         self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
         trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
-        let agents = scenario.agents
-        clientNumbers = Dictionary(uniqueKeysWithValues: agents.enumerated().map { ($1, $0) })
         machine = JobMachine(job: JobID(1), specification: scenario.job)
-        machine.setAvailable(agents)
+        machine.setAvailable(scenario.agents)
+        machine.asksTogether = true
         model = try JobModel.initial(recipe: recipe)
         devices = try scenario.devices.map { try DeviceModel($0, seed: scenario.job.seed) }
         begin = clock.now
@@ -102,7 +105,9 @@ public final class FastSimulation {
             elapsed: clock.now - begin,
             trainingElapsed: trainingElapsed,
             updateCount: updateCount,
-            traffic: traffic
+            traffic: traffic,
+            firstTask: firstTask,
+            hasWallTime: devices == nil
         )
     }
 
@@ -113,12 +118,17 @@ public final class FastSimulation {
 
     private func perform(_ action: JobAction) throws -> [JobAction] {
         switch action {
+        case .record(_, .roundStarted):
+            firstTask = firstTask ?? clock.now
+            return machine.handle(.recorded(.roundStarted), at: now)
         case .record(_, let record):
             return machine.handle(.recorded(record), at: now)
         case .prepareModel:
             return machine.handle(.modelReady(model.prepared), at: now)
         case .assign(_, let task):
             assigned.append(task)
+        case .assignTogether(let group):
+            return try trainTogether(group)
         case .fold(let round, let updates):
             try fold(round, updates)
             return machine.handle(.folded(model.prepared), at: now)
@@ -154,8 +164,8 @@ public final class FastSimulation {
 
     /// The number of a client, from 0.
     func number(of agent: AgentID) -> Int {
-        guard let client = clientNumbers[agent] else { preconditionFailure("only clients of the scenario are asked") }
-        return client
+        guard let number = agent.number else { preconditionFailure("only clients of the scenario are asked") }
+        return number - 1
     }
 
     /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends
@@ -184,6 +194,28 @@ public final class FastSimulation {
         return actions.isEmpty && devices != nil ? nextArrival() : actions
     }
 
+    /// Trains everyone who was asked at once, where nobody's update has to be looked at; else one by one.
+    private func trainTogether(_ group: TaskGroup) throws -> [JobAction] {
+        let start = clock.now
+        guard let cohort = try cohort(of: group),
+            let trained = trainers.train(cohort, from: try model.heldByAgents(recipe))
+        else {
+            assigned += Array(group)
+            return []
+        }
+        trainingElapsed += clock.now - start
+        roundsTrainedTogether += 1
+        updateCount += group.count
+        machine.countSentBytes(group.base.byteCount * group.count)
+        for client in cohort.clients {
+            traffic.countModel(group.base.byteCount, to: client)
+            traffic.countUpdate(model.vector.byteCount, from: client)
+        }
+        summed = (group.key(at: 0).round, group.count, trained.sum)
+        let updates = group.indices.map { update(group.key(at: $0), trained, $0) }
+        return machine.handle(.verifiedTogether(updates), at: now)
+    }
+
     /// The model of a round as agents hold it.
     private func base(of round: RoundNumber) throws -> ParameterVector {
         if let previousBase, previousBase.round == round { return previousBase.vector }
@@ -196,8 +228,8 @@ public final class FastSimulation {
         from base: ParameterVector
     ) throws -> [(UpdateKey, Result<ClientUpdate, ClientFailure>)] {
         let honest = tasks.filter { number(of: $0.key.agent) < scenario.honestClients }
-        var results = trainers.train(honest, from: base, recipe: recipe) { [data, clientNumbers, memories] task in
-            let client = clientNumbers[task.key.agent] ?? 0
+        var results = trainers.train(honest, from: base, recipe: recipe) { [data, memories] task in
+            let client = (task.key.agent.number ?? 1) - 1
             return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
         }
         var answered = honest
@@ -288,11 +320,13 @@ public final class FastSimulation {
     }
 
     private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {
+        let sum = summed.flatMap { $0.round == round && $0.updates == updates.count ? $0.sum : nil }
+        summed = nil
         let inHand = updates.compactMap { update in
             // The machine knows how stale it is.
             trained.removeValue(forKey: update.key).map { $0.counting(as: update) }
         }
-        precondition(inHand.count == updates.count, "every accepted update is in hand")
+        precondition(sum != nil || inHand.count == updates.count, "every accepted update is in hand")
         if !scenario.job.round.carriesWork { trained = [:] }
         let set = InHandUpdates(
             layout: recipe.layout,
@@ -300,7 +334,14 @@ public final class FastSimulation {
             codec: recipe.uplink,
             training: scenario.job.training
         )
-        let (vector, strategy) = try JobFold.run(set, current: model, round: round, recipe: recipe, memory: spare)
+        let (vector, strategy) = try JobFold.run(
+            set,
+            current: model,
+            round: round,
+            recipe: recipe,
+            memory: spare,
+            sum: sum
+        )
         let next = try JobModel(vector, round: round, recipe: recipe, strategy: strategy, after: model)
         if scenario.diagnose {
             let honest = inHand.filter { number(of: $0.accepted.key.agent) < scenario.honestClients }
