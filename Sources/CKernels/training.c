@@ -12,6 +12,8 @@ typedef float v16_loose __attribute__((vector_size(64), aligned(4)));
 #define PADDED(n) (((n) + 15) / 16 * 16)
 // Inputs of a panel that are multiplied at a time: 128 x 48 floats are half of the first-level cache.
 #define INPUT_BLOCK 128
+// Weights from which on a layer does not stay in the second-level cache.
+#define AHEAD_WEIGHTS ((size_t)1 << 18)
 
 // The most outputs of a panel. 13 registers of 16: two rows of such a panel and what multiplies them fill AVX-512's
 // register file.

@@ -14,6 +14,8 @@ package enum JobFold {
     ///   - round: the round.
     ///   - recipe: the job.
     ///   - memory: takes the next model's elements.
+    ///   - sum: the updates' sum by the coefficients of ``JobRecipe/summedRule(for:)``, where it is known already; then
+    ///     `updates` need have none.
     ///   - onBlock: is given each finished block of the next model.
     /// - Returns: the elements, and what the strategy remembers now.
     package static func run(
@@ -22,11 +24,12 @@ package enum JobFold {
         round: RoundNumber,
         recipe: JobRecipe,
         memory: SpareVector,
+        sum: [Double]? = nil,
         onBlock: (UnsafeBufferPointer<Float>) throws -> Void = { _ in }
     ) throws -> (vector: ParameterVector, strategy: AggregationStrategy.State) {
         var next = memory.take(count: current.vector.count)
         var state = current.strategy
-        try recipe.fold(for: round).fold(
+        try recipe.fold(for: round, sum: sum).fold(
             updates,
             current: current.vector,
             state: &state,

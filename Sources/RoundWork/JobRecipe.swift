@@ -139,9 +139,23 @@ public struct JobRecipe: Sendable {
         return AggregationStrategy(rule: rule, optimizer: made.optimizer)
     }
 
-    /// The fold of one round.
-    package func fold(for round: RoundNumber) throws -> ModelFold {
-        ModelFold(try strategy(for: round), serverLearningRate: specification.strategy.serverLearningRate)
+    /// The fold of one round; with a sum of the updates by ``summedRule(for:)``, of that in their place.
+    package func fold(for round: RoundNumber, sum: [Double]? = nil) throws -> ModelFold {
+        var strategy = try strategy(for: round)
+        if let sum, let rule = try summedRule(for: round) {
+            strategy = AggregationStrategy(rule: SummedAveraging(sum, for: rule), optimizer: strategy.optimizer)
+        }
+        return ModelFold(strategy, serverLearningRate: specification.strategy.serverLearningRate)
+    }
+
+    /// The rule of a round, if it is a mean whose terms can be added where the updates are made, without the updates
+    /// being looked at afterwards; nil otherwise.
+    package func summedRule(for round: RoundNumber) throws -> FederatedAveraging? {
+        let strategy = try strategy(for: round)
+        let looksAtSum =
+            strategy.optimizer is PlainStep || strategy.optimizer is MomentumStep
+            || strategy.optimizer is AdaptiveStep
+        return looksAtSum ? strategy.rule as? FederatedAveraging : nil
     }
 
     /// Whether a round leaves more behind than its model: what the strategy remembers, or the parts of a chain.

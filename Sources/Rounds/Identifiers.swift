@@ -24,6 +24,12 @@ public struct AgentID: Hashable, Sendable, Comparable, CustomStringConvertible {
         name = "agent-" + String(repeating: "0", count: String(count).count - digits.count) + digits
     }
 
+    /// The number of a virtual agent, from 1; nil for other names.
+    public var number: Int? {
+        guard name.hasPrefix("agent-") else { return nil }
+        return Int(name.dropFirst(6))
+    }
+
     private static func isAllowed(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -35,7 +41,8 @@ public struct AgentID: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// Orders by the bytes of the name: the order in which updates are folded.
     public static func < (left: AgentID, right: AgentID) -> Bool {
-        left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+        // Names are ASCII, whose characters are in the order of their bytes.
+        left.name < right.name
     }
 
     /// The name.

@@ -74,7 +74,6 @@ import Testing
                 var sum = [Double](repeating: 0, count: trainer.sumCount)
                 var outcomes: [TrainingOutcome] = []
                 for client in 0..<6 {
-                    trainer.prefetch(samples(of: client + 1))
                     outcomes.append(
                         try trainer.train(
                             samples: samples(of: client),

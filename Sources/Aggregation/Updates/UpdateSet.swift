@@ -26,6 +26,15 @@ extension UpdateSet {
     /// Nothing was told.
     public func metadata(at index: Int) -> UpdateMetadata { UpdateMetadata() }
 
+    /// The weights divided by their sum.
+    ///
+    /// - Throws: ``AggregationError``: `noUpdates`, `invalidWeight`.
+    func normalizedWeights(for rule: String) throws -> [Double] {
+        try (0..<count).map { weight(at: $0) }.normalizedWeights(for: rule)
+    }
+}
+
+extension [Double] {
     /// Checks what every rule relies on: at least one update, and positive, finite weights with a finite sum.
     ///
     /// - Returns: the weights divided by their sum.
@@ -33,17 +42,16 @@ extension UpdateSet {
         guard count > 0 else {
             throw AggregationError(.noUpdates, "\(rule) was given no updates; at least one is needed")
         }
-        let weights = (0..<count).map { weight(at: $0) }
-        if let index = weights.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
+        if let index = firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
             throw AggregationError(
                 .invalidWeight,
-                "update \(index) has the weight \(weights[index]); \(rule) needs positive, finite weights"
+                "update \(index) has the weight \(self[index]); \(rule) needs positive, finite weights"
             )
         }
-        let total = weights.reduce(0, +)
+        let total = reduce(0, +)
         guard total.isFinite else {
             throw AggregationError(.invalidWeight, "the weights given to \(rule) have no finite sum")
         }
-        return weights.map { $0 / total }
+        return map { $0 / total }
     }
 }

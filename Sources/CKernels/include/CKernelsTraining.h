@@ -60,6 +60,10 @@ typedef struct {
         const float *offset, const ckt_step *step, size_t rows, size_t inputs, size_t outputs);
     // Does nothing but multiply and add in registers, and returns how many floating-point operations that were.
     double (*multiply_adds)(size_t iterations);
+    // input_gradient with the weights from before the step, and update_weights, in one pass over the weights.
+    void (*backward)(
+        const float *x, size_t x_stride, const float *dy, float *weights, float *velocity, const float *offset,
+        const ckt_step *step, const float *h, float *dx, float *scratch, size_t rows, size_t inputs, size_t outputs);
 } ckt_kernels;
 
 // The kernels for an instruction set: 0 baseline, 1 AVX2 with FMA, 2 AVX-512. NULL where this machine lacks it.

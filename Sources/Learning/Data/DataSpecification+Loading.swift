@@ -3,6 +3,9 @@
 internal import Randomness
 
 extension DataSpecification {
+    /// The bytes up to which a synthetic set is drawn as a whole.
+    static let largestSyntheticSet = 1 << 32
+
     /// Loads the whole source, whatever ``part`` says.
     ///
     /// - Throws: ``LearningError``.
@@ -14,6 +17,16 @@ extension DataSpecification {
             let glyphs = GlyphSet(seed: seed)
             train = glyphs.table(.train, count: samples)
             test = testSamples > 0 ? glyphs.table(.test, count: testSamples) : nil
+        case .synthetic(let set):
+            guard set.byteCount <= Self.largestSyntheticSet else {
+                throw LearningError(
+                    .tooLarge,
+                    "data '\(description)' would take \(set.byteCount) bytes as a whole; "
+                        + "simulate as many clients as it has, which are drawn round by round, or use fewer"
+                )
+            }
+            train = set.table(of: 0..<set.clients, seed: seed)
+            test = set.testTable(seed: seed)
         case .idx(let path):
             (train, test) = try IDXReader.read(folder: path)
         case .npz(let path):
@@ -38,7 +51,7 @@ extension DataSpecification {
             switch source {
             case .npz: testFraction ?? 0.2
             case .idx: testFraction ?? 0
-            case .glyphs, .csv, .text: 0
+            case .glyphs, .synthetic, .csv, .text: 0
             }
         let (kept, heldOut) = HoldOut.split(train, fraction: fraction, seed: seed)
         return Dataset(name: description, train: kept, test: heldOut)

@@ -18,13 +18,15 @@ extension DataSpecification {
         let known: [String]
         switch head[0] {
         case "glyphs": known = common + ["samples"]
+        case "synthetic": known = common + ["clients", "samples", "features", "classes"]
         case "idx", "npz": known = common
         case "text": known = common + ["length", "stride"]
         case "csv": known = common + ["binary", "client", "label", "skip", "standardize"]
         default:
             throw LearningError(
                 .invalidSpecification,
-                "data '\(text)' has no known source; known: glyphs, idx:FOLDER, npz:FILE, csv:PATH, text:PATH"
+                "data '\(text)' has no known source; known: "
+                    + "glyphs, synthetic, idx:FOLDER, npz:FILE, csv:PATH, text:PATH"
             )
         }
         var options = try Options(halves.count > 1 ? String(halves[1]) : "", known: known, text: text)
@@ -42,6 +44,10 @@ extension DataSpecification {
             let samples = try options.number("samples", in: 1...1 << 26).map { Int($0) }
             let test = try options.number("test", in: 0...1 << 26).map { Int($0) }
             source = .glyphs(samples: samples ?? Self.defaultGlyphSamples, test: test ?? Self.defaultGlyphTest)
+            return
+        }
+        if head[0] == "synthetic" {
+            source = .synthetic(try Self.parseSynthetic(&options))
             return
         }
         guard head.count == 2, !head[1].isEmpty else {
@@ -68,6 +74,20 @@ extension DataSpecification {
             csv.standardizes = try options.flag("standardize") ?? true
             source = .csv(path: head[1], options: csv)
         }
+    }
+
+    private static func parseSynthetic(_ options: inout Options) throws -> SyntheticSet {
+        let defaults = SyntheticSet()
+        func number(_ key: String, _ range: ClosedRange<UInt64>, _ value: Int) throws -> Int {
+            try options.number(key, in: range).map { Int($0) } ?? value
+        }
+        return SyntheticSet(
+            clients: try number("clients", 1...1 << 26, defaults.clients),
+            samples: try number("samples", 1...1 << 16, defaults.samples),
+            test: try number("test", 0...1 << 26, defaults.test),
+            features: try number("features", 1...1 << 16, defaults.features),
+            classes: try number("classes", 2...1 << 16, defaults.classes)
+        )
     }
 
     private static func parsePart(_ text: String) throws -> Part {

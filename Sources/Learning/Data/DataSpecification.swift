@@ -5,6 +5,7 @@ public import Randomness
 /// Names a data set, and one client's part of it, in one line of text.
 ///
 ///     glyphs?samples=6000&test=1000                     procedural images, nothing to download
+///     synthetic?clients=10000&split=natural             procedural samples of many small clients
 ///     idx:/data/mnist?part=3/20&split=dirichlet:0.5     MNIST-style files
 ///     npz:/data/pneumoniamnist.npz                      NumPy archives
 ///     csv:/data/heart?binary=1&split=natural&part=2/4   a CSV file, or a folder with one file for each client
@@ -12,7 +13,8 @@ public import Randomness
 ///
 /// Options of every source: `part=K/N` (K from 1; default: everything), `split=iid | dirichlet:ALPHA | shards:COUNT |
 /// natural` (default `iid`), `seed=NUMBER` (default 1; drives split, held-out samples and glyphs alike, so all clients
-/// of a job must give the same). `glyphs` adds `samples=` and `test=` (numbers of images). The others add `test=` (the
+/// of a job must give the same). `glyphs` adds `samples=` and `test=` (numbers of images), `synthetic` has `clients=`,
+/// `samples=` (of each client), `test=`, `features=` and `classes=`. The others add `test=` (the
 /// fraction held out where the source has no test part of its own: default 0 for `idx`, 0.2 for `npz` and `csv`).
 /// `csv` adds `label=COLUMN` (name or number from 0; default the last), `client=COLUMN`, `skip=COLUMN,COLUMN`,
 /// `binary=1` (label above 0 becomes 1) and `standardize=0` (default 1). `text` adds `length=` (the characters before
@@ -29,6 +31,8 @@ public struct DataSpecification: Sendable, Hashable {
         case npz(path: String)
         /// A CSV file or a folder of them.
         case csv(path: String, options: CSVOptions)
+        /// A procedural set of many clients.
+        case synthetic(SyntheticSet)
         /// A play or a folder of texts: the characters of a sample, and from one sample to the next.
         case text(path: String, length: Int, stride: Int)
     }
@@ -104,6 +108,14 @@ extension DataSpecification: CustomStringConvertible, Codable {
             name = "glyphs"
             if samples != Self.defaultGlyphSamples { options.append("samples=\(samples)") }
             if test != Self.defaultGlyphTest { options.append("test=\(test)") }
+        case .synthetic(let set):
+            name = "synthetic"
+            let defaults = SyntheticSet()
+            if set.clients != defaults.clients { options.append("clients=\(set.clients)") }
+            if set.samples != defaults.samples { options.append("samples=\(set.samples)") }
+            if set.test != defaults.test { options.append("test=\(set.test)") }
+            if set.features != defaults.features { options.append("features=\(set.features)") }
+            if set.classes != defaults.classes { options.append("classes=\(set.classes)") }
         case .idx(let path): name = "idx:\(path)"
         case .npz(let path): name = "npz:\(path)"
         case .csv(let path, let csv):

@@ -31,6 +31,13 @@ public struct Partition: Sendable, Hashable {
         self.offsets = offsets
     }
 
+    /// Gives each client as many samples, in their order.
+    public init(clients: Int, samplesEach count: Int) {
+        precondition(clients * count <= Int(UInt32.max), "a table has at most 2^32 - 1 samples")
+        offsets = (0...clients).map { $0 * count }
+        indices = Array(0..<UInt32(clients * count))
+    }
+
     /// The samples of a client.
     public subscript(client: Int) -> ArraySlice<UInt32> {
         indices[offsets[client]..<offsets[client + 1]]

@@ -122,28 +122,48 @@ final class DenseLayer: NetworkLayer {
             ckl_rectify_gradient(&extent, &output, &gradient)
         }
         clearPadding(dy, rows: pass.rows)
-        if pass.wantsGradient(of: input) {
-            buffers.ones?.update(repeating: 1, count: rows * paddedInputs)
-            let passing = buffers.ones.map { UnsafePointer($0) } ?? UnsafePointer(x.base)
+        let passing = buffers.ones.map { UnsafePointer($0) } ?? UnsafePointer(x.base)
+        let wantsInput = pass.wantsGradient(of: input)
+        if wantsInput { buffers.ones?.update(repeating: 1, count: rows * paddedInputs) }
+        guard let step = pass.step else {
+            guard wantsInput else { return }
             let dx = pass.buffers.gradients[input].base
             kernels.inputGradient(dy.base, weights, passing, dx, buffers.scratch, rows, inputs, outputs)
+            return
         }
-        guard let step = pass.step else { return }
         withUnsafePointer(to: step.settings) { settings in
             let velocity = step.velocity.map { $0 + packedOffset }
             let offset = step.offset.map { $0 + packedOffset }
-            kernels.updateWeights(
-                x.base,
-                x.imageStride,
-                dy.base,
-                weights,
-                velocity,
-                offset,
-                settings,
-                rows,
-                inputs,
-                outputs
-            )
+            if wantsInput {
+                kernels.backward(
+                    x.base,
+                    x.imageStride,
+                    dy.base,
+                    weights,
+                    velocity,
+                    offset,
+                    settings,
+                    passing,
+                    pass.buffers.gradients[input].base,
+                    buffers.scratch,
+                    rows,
+                    inputs,
+                    outputs
+                )
+            } else {
+                kernels.updateWeights(
+                    x.base,
+                    x.imageStride,
+                    dy.base,
+                    weights,
+                    velocity,
+                    offset,
+                    settings,
+                    rows,
+                    inputs,
+                    outputs
+                )
+            }
             kernels.updateBias(
                 dy.base,
                 weights + weightCount,

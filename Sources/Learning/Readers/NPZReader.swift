@@ -8,13 +8,19 @@
 /// - `x_train`, `y_train`, `x_test`, `y_test`;
 /// - `x`, `y`.
 ///
+/// Natural clients, where there are any, are whole numbers in `train_clients` and `test_clients`, `c_train` and
+/// `c_test`, or `c`.
+///
 /// Images of unsigned bytes are divided by 255; other types are taken as they are. Labels are whole numbers, `(n)` or
 /// `(n, 1)`.
 enum NPZReader {
     private static let conventions = [
-        (train: ("train_images", "train_labels"), test: ("test_images", "test_labels")),
-        (train: ("x_train", "y_train"), test: ("x_test", "y_test")),
-        (train: ("x", "y"), test: ("", "")),
+        (
+            train: ("train_images", "train_labels", "train_clients"),
+            test: ("test_images", "test_labels", "test_clients")
+        ),
+        (train: ("x_train", "y_train", "c_train"), test: ("x_test", "y_test", "c_test")),
+        (train: ("x", "y", "c"), test: ("", "", "")),
     ]
 
     /// The file's tables; either may be missing, not both.
@@ -36,7 +42,7 @@ enum NPZReader {
 
     private static func table(
         _ archive: ZipArchive,
-        _ names: (images: String, labels: String),
+        _ names: (images: String, labels: String, clients: String),
         path: String
     ) throws -> SampleTable? {
         guard let images = archive.members.first(where: { $0.name == names.images + ".npy" }),
@@ -44,6 +50,9 @@ enum NPZReader {
         else { return nil }
         let features = try array(archive, images)
         let classes = try labelValues(try array(archive, labels), name: "\(path) (\(names.labels))")
+        let clients = try archive.members.first { $0.name == names.clients + ".npy" }.map {
+            try labelValues(try array(archive, $0), name: "\(path) (\(names.clients))")
+        }
         let shape = features.shape
         guard shape.count >= 2, shape[0] == classes.count, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
             throw LearningError(
@@ -52,10 +61,13 @@ enum NPZReader {
                     + "they do not belong together"
             )
         }
+        guard clients == nil || clients?.count == classes.count else {
+            throw LearningError(.malformedFile, "\(path): \(names.clients) has not one client for each sample")
+        }
         let sample = Array(shape.dropFirst())
         switch features.values {
-        case .bytes(let values): return SampleTable(bytes: values, shape: sample, labels: classes)
-        case .floats(let values): return SampleTable(floats: values, shape: sample, labels: classes)
+        case .bytes(let values): return SampleTable(bytes: values, shape: sample, labels: classes, clients: clients)
+        case .floats(let values): return SampleTable(floats: values, shape: sample, labels: classes, clients: clients)
         }
     }
 

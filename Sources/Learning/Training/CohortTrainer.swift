@@ -92,12 +92,6 @@ public final class CohortTrainer {
         return mu > 0 ? ProximalObjective(mu: Float(mu)) : CrossEntropyObjective()
     }
 
-    /// Asks for a client's samples to be brought near: worth it while another client trains.
-    public func prefetch(_ samples: Samples) {
-        guard let indices = samples.indices, samples.table.featureCount == model.inputCount else { return }
-        network.prefetch(samples.table, indices)
-    }
-
     /// Trains one client and adds its change.
     ///
     /// - Parameters:
@@ -111,57 +105,139 @@ public final class CohortTrainer {
         coefficient: Double,
         addingTo sum: inout [Double]
     ) throws -> TrainingOutcome {
+        let all = samples.indices ?? (0..<UInt32(samples.table.count)).map { $0 }[...]
+        return try samples.table.withView { view in
+            try all.withUnsafeBufferPointer { rows in
+                try sum.withUnsafeMutableBufferPointer { sum in
+                    try train(view, rows, seed: seed, coefficient: coefficient, addingTo: sum)
+                }
+            }
+        }
+    }
+
+    /// Trains the clients of a cohort one after the other and adds their changes.
+    ///
+    /// - Parameter sum: ``sumCount`` elements; meaningless when the call throws.
+    /// - Returns: what each training came to.
+    /// - Throws: ``LearningError``: `diverged`, `labelOutOfRange`, `shapeMismatch`, `missingData`.
+    public func train(_ cohort: Cohort, addingTo sum: inout [Double]) throws -> [TrainingOutcome] {
+        try cohort.table.withView { view in
+            try cohort.partition.indices.withUnsafeBufferPointer { indices in
+                try sum.withUnsafeMutableBufferPointer { try train(cohort, view, indices, addingTo: $0) }
+            }
+        }
+    }
+
+    private func train(
+        _ cohort: Cohort,
+        _ view: SampleView,
+        _ indices: UnsafeBufferPointer<UInt32>,
+        addingTo sum: UnsafeMutableBufferPointer<Double>
+    ) throws -> [TrainingOutcome] {
+        let count = cohort.clients.count
+        var outcomes: [TrainingOutcome] = []
+        outcomes.reserveCapacity(count)
+        for position in 0..<count {
+            if position + 1 < count {
+                network.prefetch(view, UnsafeBufferPointer(rebasing: indices[cohort.rows(position + 1)]))
+            }
+            let outcome = try train(
+                view,
+                UnsafeBufferPointer(rebasing: indices[cohort.rows(position)]),
+                seed: cohort.seeds[position],
+                coefficient: cohort.coefficients[position],
+                addingTo: sum
+            )
+            outcomes.append(outcome)
+        }
+        return outcomes
+    }
+
+    private func train(
+        _ view: SampleView,
+        _ rows: UnsafeBufferPointer<UInt32>,
+        seed: Seed,
+        coefficient: Double,
+        addingTo sum: UnsafeMutableBufferPointer<Double>
+    ) throws -> TrainingOutcome {
         guard let round else { preconditionFailure("a round begins before its clients train") }
         precondition(sum.count == sumCount, "the sum has as many elements as the packed model")
-        guard samples.count > 0 else {
+        guard rows.count > 0 else {
             throw LearningError(.missingData, "there are no samples to train on; give this client a part of the data")
         }
-        try samples.check(against: model)
-        let outcome = try run(round, samples: samples, seed: seed)
-        let isFinite = sum.withUnsafeMutableBufferPointer { sum in
-            network.addDifference(times: coefficient, to: sum)
+        try check(view, rows)
+        let outcome = try run(round, view, rows, seed: seed)
+        guard network.addDifference(times: coefficient, to: sum) else {
+            throw divergence(step: outcome.steps, round.specification)
         }
-        guard isFinite else { throw divergence(step: outcome.steps, round.specification) }
         return outcome
     }
 
-    private func run(_ round: Round, samples: Samples, seed: Seed) throws -> TrainingOutcome {
+    private func check(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>) throws {
+        guard view.width == model.inputCount else {
+            throw LearningError(
+                .shapeMismatch,
+                "samples of \(view.width) values do not fit a model with \(model.inputCount) inputs"
+            )
+        }
+        var largest: Int32 = 0
+        for row in rows {
+            precondition(Int(row) < view.labels.count, "an index lies outside the table")
+            largest = max(largest, view.labels[Int(row)])
+        }
+        guard largest < Int32(clamping: model.classCount) else {
+            throw LearningError(
+                .labelOutOfRange,
+                "label \(largest) is not a class of a model with \(model.classCount) classes"
+            )
+        }
+    }
+
+    private func run(
+        _ round: Round,
+        _ view: SampleView,
+        _ rows: UnsafeBufferPointer<UInt32>,
+        seed: Seed
+    ) throws -> TrainingOutcome {
         let specification = round.specification
-        let batchSize = min(specification.batchSize, samples.count)
-        let stepsPerEpoch = (samples.count + batchSize - 1) / batchSize
+        let batchSize = min(specification.batchSize, rows.count)
+        let stepsPerEpoch = (rows.count + batchSize - 1) / batchSize
         let allSteps = stepsPerEpoch * specification.localEpochs
         let steps = specification.maximumSteps > 0 ? min(allSteps, specification.maximumSteps) : allSteps
         network.reserve(rows: batchSize)
         network.restart()
+        if order.count < rows.count { order = [UInt32](repeating: 0, count: rows.count) }
         var samplesSeen = 0
         var lossSum = 0.0
-        for step in 0..<steps {
-            if step % stepsPerEpoch == 0 {
-                let epoch = seed.deriving("epoch", UInt64(step / stepsPerEpoch))
-                LocalTrainer.shuffle(&order, samples, seed: epoch)
+        try order.withUnsafeMutableBufferPointer { buffer in
+            let order = UnsafeMutableBufferPointer(rebasing: buffer[..<rows.count])
+            for step in 0..<steps {
+                if step % stepsPerEpoch == 0 {
+                    _ = order.update(fromContentsOf: rows)
+                    LocalTrainer.shuffle(order, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
+                }
+                let start = step % stepsPerEpoch * batchSize
+                let count = min(batchSize, rows.count - start)
+                network.gather(view, UnsafeBufferPointer(rebasing: order[start..<(start + count)]))
+                network.forward(rows: count)
+                let loss = round.objective.lossAndGradient(network.logitBatch(rows: count))
+                guard loss.isFinite else { throw divergence(step: step + 1, specification) }
+                network.backwardAndStep(
+                    rows: count,
+                    learningRate: Float(specification.learningRate),
+                    decay: round.decay,
+                    momentum: Float(specification.momentum)
+                )
+                lossSum += loss
+                samplesSeen += count
             }
-            let start = step % stepsPerEpoch * batchSize
-            let rows = min(batchSize, samples.count - start)
-            order.withUnsafeBufferPointer { order in
-                network.gather(samples.table, rows: rows) { order[start + $0] }
-            }
-            network.forward(rows: rows)
-            let loss = round.objective.lossAndGradient(network.logitBatch(rows: rows))
-            guard loss.isFinite else { throw divergence(step: step + 1, specification) }
-            network.backwardAndStep(
-                rows: rows,
-                learningRate: Float(specification.learningRate),
-                decay: round.decay,
-                momentum: Float(specification.momentum)
-            )
-            lossSum += loss
-            samplesSeen += rows
         }
         return TrainingOutcome(
-            sampleCount: samples.count,
+            sampleCount: rows.count,
             steps: steps,
             meanLoss: samplesSeen > 0 ? lossSum / Double(samplesSeen) : nil,
-            wasStopped: false
+            wasStopped: false,
+            samplesSeen: samplesSeen
         )
     }
 

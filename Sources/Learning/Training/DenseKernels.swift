@@ -46,6 +46,14 @@ struct DenseKernels {
             UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<ckt_step>?, Int, Int, Int
         ) -> Void
 
+    /// `inputGradient` and then `updateWeights`, in one pass over the weights.
+    let backward:
+        @convention(c) (
+            UnsafePointer<Float>?, Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?,
+            UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<ckt_step>?, UnsafePointer<Float>?,
+            UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int, Int
+        ) -> Void
+
     /// Fused multiply-adds in registers; returns the floating-point operations done.
     let multiplyAdds: @convention(c) (Int) -> Double
 
@@ -58,7 +66,7 @@ struct DenseKernels {
             let pack = table.pointee.pack, let unpackDifference = table.pointee.unpack_difference,
             let columnMasks = table.pointee.column_masks, let sparseForward = table.pointee.sparse_forward,
             let sparseUpdateWeights = table.pointee.sparse_update_weights,
-            let multiplyAdds = table.pointee.multiply_adds
+            let multiplyAdds = table.pointee.multiply_adds, let backward = table.pointee.backward
         else { return nil }
         self.forward = forward
         self.inputGradient = inputGradient
@@ -70,6 +78,7 @@ struct DenseKernels {
         self.sparseForward = sparseForward
         self.sparseUpdateWeights = sparseUpdateWeights
         self.multiplyAdds = multiplyAdds
+        self.backward = backward
     }
 
     static func padded(_ size: Int) -> Int { (size + padding - 1) / padding * padding }

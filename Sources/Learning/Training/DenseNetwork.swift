@@ -17,8 +17,8 @@ final class DenseNetwork {
         var paddedOutputs: Int { DenseKernels.padded(outputs) }
     }
 
-    /// The buffers of a batch of up to `rows` rows.
-    struct BatchBuffers {
+    /// The buffers of a batch of up to `rows` rows. A class: its users would count references to each array in it.
+    final class BatchBuffers {
         let arena: FloatArena
         let rows: Int
         /// The input, then each layer's output.
@@ -31,6 +31,26 @@ final class DenseNetwork {
         let indices: UnsafeMutablePointer<UInt32>
         /// Where each layer's input is not zero.
         let masks: [ColumnMasks]
+
+        init(rows: Int, inputs: [Int], outputs: [Int], logitStride: Int) {
+            let widest = outputs.max() ?? 0
+            let scratch = zip(inputs, outputs).dropFirst().map { rows * ($0 + $1) }.max() ?? 0
+            let sizes =
+                [rows * inputs[0]] + outputs.map { rows * $0 } + [
+                    rows * logitStride, rows * widest, rows * widest, scratch,
+                ]
+                + [rows, rows] + inputs.map { ColumnMasks.wordCount(rows: rows, paddedInputs: $0) }
+            let arena = FloatArena(capacity: sizes.map(FloatArena.footprint).reduce(0, +))
+            self.arena = arena
+            self.rows = rows
+            activations = [arena.take(rows * inputs[0])] + outputs.map { arena.take(rows * $0) }
+            probabilities = arena.take(rows * logitStride)
+            gradients = [arena.take(rows * widest), arena.take(rows * widest)]
+            self.scratch = arena.take(scratch)
+            labels = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: Int32.self, capacity: rows)
+            indices = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: UInt32.self, capacity: rows)
+            masks = inputs.map { ColumnMasks(arena: arena, rows: rows, paddedInputs: $0) }
+        }
     }
 
     /// Packed parameters and what the optimizer keeps beside them, all in the same layout.
@@ -197,42 +217,15 @@ final class DenseNetwork {
 
     // MARK: A batch
 
-    private func makeBatchBuffers(rows: Int) -> BatchBuffers {
-        let rows = DenseKernels.padded(rows)
-        let outputs = layers.map(\.paddedOutputs)
-        let inputs = layers.map(\.paddedInputs)
-        let widest = outputs.max() ?? 0
-        let scratch = zip(inputs, outputs).dropFirst().map { rows * ($0 + $1) }.max() ?? 0
-        let sizes =
-            [rows * inputs[0]] + outputs.map { rows * $0 } + [
-                rows * logitStride, rows * widest, rows * widest, scratch,
-            ]
-            + [rows, rows] + inputs.map { ColumnMasks.wordCount(rows: rows, paddedInputs: $0) }
-        let arena = FloatArena(capacity: sizes.map(FloatArena.footprint).reduce(0, +))
-        let activations = [arena.take(rows * inputs[0])] + outputs.map { arena.take(rows * $0) }
-        let probabilities = arena.take(rows * logitStride)
-        let gradients = [arena.take(rows * widest), arena.take(rows * widest)]
-        let scratchBase = arena.take(scratch)
-        let labels = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: Int32.self, capacity: rows)
-        let indices = UnsafeMutableRawPointer(arena.take(rows)).bindMemory(to: UInt32.self, capacity: rows)
-        let masks = inputs.map { ColumnMasks(arena: arena, rows: rows, paddedInputs: $0) }
-        return BatchBuffers(
-            arena: arena,
-            rows: rows,
-            activations: activations,
-            probabilities: probabilities,
-            gradients: gradients,
-            scratch: scratchBase,
-            labels: labels,
-            indices: indices,
-            masks: masks
-        )
-    }
-
     /// Makes room for batches of up to `rows` rows.
     func reserve(rows: Int) {
         guard (batch?.rows ?? 0) < rows else { return }
-        batch = makeBatchBuffers(rows: rows)
+        batch = BatchBuffers(
+            rows: DenseKernels.padded(rows),
+            inputs: layers.map(\.paddedInputs),
+            outputs: layers.map(\.paddedOutputs),
+            logitStride: logitStride
+        )
     }
 
     var buffers: BatchBuffers {
@@ -246,40 +239,30 @@ final class DenseNetwork {
     }
 
     /// Asks for samples to be brought near.
-    func prefetch(_ table: SampleTable, _ indices: ArraySlice<UInt32>) {
-        let width = layers[0].inputs
-        switch table.features {
-        case .bytes(let values, _):
-            values.withUnsafeBytes { Self.prefetch($0, stride: width, indices) }
-        case .floats(let values):
-            values.withUnsafeBytes { Self.prefetch($0, stride: 4 * width, indices) }
-        }
-    }
-
-    private static func prefetch(_ bytes: UnsafeRawBufferPointer, stride: Int, _ indices: ArraySlice<UInt32>) {
-        guard let base = bytes.baseAddress else { return }
-        for index in indices { ckt_prefetch(base + Int(index) * stride, stride) }
+    func prefetch(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>) {
+        for row in rows { ckt_prefetch(view.start(of: row), view.sampleBytes) }
     }
 
     /// Takes samples of a table as the next batch.
     func gather(_ table: SampleTable, rows: Int, index: (Int) -> UInt32) {
-        let buffers = buffers
+        let indices = buffers.indices
         precondition(rows <= buffers.rows, "room for a batch is reserved before it is used")
-        table.labels.withUnsafeBufferPointer { labels in
-            for row in 0..<rows {
-                let sample = index(row)
-                buffers.indices[row] = sample
-                buffers.labels[row] = labels[Int(sample)]
-            }
-        }
-        let width = layers[0].inputs
-        let stride = layers[0].paddedInputs
-        let padded = DenseKernels.paddedRows(rows)
-        switch table.features {
-        case .bytes(let values, let scale):
-            ckt_gather_bytes(values, width, buffers.indices, rows, padded, scale, buffers.activations[0], stride)
-        case .floats(let values):
-            ckt_gather_floats(values, width, buffers.indices, rows, padded, buffers.activations[0], stride)
+        for row in 0..<rows { indices[row] = index(row) }
+        table.withView { gather($0, UnsafeBufferPointer(start: indices, count: rows)) }
+    }
+
+    /// Takes samples as the next batch.
+    func gather(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>) {
+        let buffers = buffers
+        precondition(rows.count <= buffers.rows, "room for a batch is reserved before it is used")
+        for (row, sample) in rows.enumerated() { buffers.labels[row] = view.labels[Int(sample)] }
+        let (indices, width, stride) = (rows.baseAddress, layers[0].inputs, layers[0].paddedInputs)
+        let padded = DenseKernels.paddedRows(rows.count)
+        let input = buffers.activations[0]
+        if let bytes = view.bytes {
+            ckt_gather_bytes(bytes, width, indices, rows.count, padded, view.scale, input, stride)
+        } else {
+            ckt_gather_floats(view.floats, width, indices, rows.count, padded, input, stride)
         }
     }
 

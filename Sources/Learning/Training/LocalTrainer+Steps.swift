@@ -103,7 +103,8 @@ extension LocalTrainer {
             sampleCount: samples.count,
             steps: step,
             meanLoss: lossSum / Double(samplesSeen),
-            wasStopped: wasStopped
+            wasStopped: wasStopped,
+            samplesSeen: samplesSeen
         )
     }
 
@@ -173,13 +174,16 @@ extension LocalTrainer {
         } else {
             order.append(contentsOf: 0..<UInt32(truncatingIfNeeded: count))
         }
+        order.withUnsafeMutableBufferPointer { shuffle($0, seed: seed) }
+    }
+
+    /// Puts indices in an order drawn from the seed.
+    static func shuffle(_ order: UnsafeMutableBufferPointer<UInt32>, seed: Seed) {
         var generator = SeededGenerator(seed: seed)
-        order.withUnsafeMutableBufferPointer { order in
-            var last = count - 1
-            while last > 0 {
-                order.swapAt(last, generator.below(last + 1))
-                last -= 1
-            }
+        var last = order.count - 1
+        while last > 0 {
+            order.swapAt(last, generator.below(last + 1))
+            last -= 1
         }
     }
 }

@@ -20,6 +20,8 @@ public struct TrainingOutcome: Sendable, Hashable {
     public let meanLoss: Double?
     /// Whether the caller ended the training before its last step.
     public internal(set) var wasStopped: Bool
+    /// Samples that went through training, each pass counted.
+    public var samplesSeen = 0
     /// The mean loss over all of the client's samples at the parameters that training started from; nil unless the
     /// settings ask for it.
     public var initialLoss: Double?

@@ -36,6 +36,11 @@ extension CoordinatorCore {
         case .assign(let agent, let task):
             guard let connection = connection(of: agent) else { return }
             actions.append(.send(connection, .train(task)))
+        case .assignTogether(let group):
+            for task in group {
+                guard let connection = connection(of: task.key.agent) else { continue }
+                actions.append(.send(connection, .train(task)))
+            }
         case .accept(let key):
             finishUpload(key, now, &actions)
             send(.accepted(key), to: connection(of: key.agent), &actions)

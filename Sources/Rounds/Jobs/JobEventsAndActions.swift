@@ -18,6 +18,8 @@ public enum JobInput: Sendable {
     case modelFailed(ReasonCode, String)
     /// An update passed its checks.
     case verified(AcceptedUpdate)
+    /// All these updates passed their checks, in a shell without a journal: they count without being recorded.
+    case verifiedTogether([AcceptedUpdate])
     /// An agent's update was refused, or it could not do its task.
     case failed(UpdateKey, ReasonCode, String)
     /// What was given to the journal is written.
@@ -44,6 +46,8 @@ public enum JobAction: Sendable {
     case prepareModel(RoundNumber)
     /// Ask an agent to train.
     case assign(AgentID, TrainTask)
+    /// Ask all these agents to train; only where ``JobMachine/asksTogether`` is set.
+    case assignTogether(TaskGroup)
     /// Tell an agent that its update counts.
     case accept(UpdateKey)
     /// Tell an agent that its update does not count.

@@ -124,6 +124,22 @@ extension JobMachine {
         }
     }
 
+    /// Counts updates that no journal has to know of; those that do not count now go the way of single ones.
+    mutating func verifiedTogether(_ updates: [AcceptedUpdate], _ now: Instant, _ actions: inout [JobAction]) {
+        var others: [AcceptedUpdate] = []
+        if case .training(var round) = stage, !round.policy.carriesWork {
+            stage = .queued
+            for update in updates {
+                if round.accept(update) { count(update, sign: 1) } else { others.append(update) }
+            }
+            stage = .training(round)
+        } else {
+            others = updates
+        }
+        for update in others { verified(update, now, &actions) }
+        settle(now, &actions)
+    }
+
     /// Changes where an agent stands in the open round, of which the caller has a copy.
     ///
     /// The stage lets go of its own copy first: with two owners, the table of agents would be copied for every update,

@@ -41,6 +41,8 @@ public struct JobMachine: Sendable {
     public internal(set) var status: JobStatus
     /// The current model, once there is one.
     public private(set) var model: PreparedModel?
+    /// Whether a round begins with one ``JobAction/assignTogether(_:)`` where its tasks differ in their agents alone.
+    public var asksTogether = false
 
     var stage = Stage.queued
     /// The agents that can be asked, in order.
@@ -148,6 +150,8 @@ public struct JobMachine: Sendable {
             workFailed(reason, message, now, &actions)
         case .verified(let update):
             verified(update, now, &actions)
+        case .verifiedTogether(let updates):
+            verifiedTogether(updates, now, &actions)
         case .failed(let key, let reason, let message):
             failed(key, reason, message, now, &actions)
         case .recorded(let record):
@@ -370,10 +374,13 @@ public struct JobMachine: Sendable {
             let model = [model, previousModel].lazy.compactMap({ $0 }).first(where: { $0.reference.round == asked.base }
             )
         else { return }
-        let (key, agent) = (asked.key, asked.key.agent)
+        actions.append(.assign(asked.key.agent, task(asked.key, model, deadline: deadline, now)))
+    }
+
+    private func task(_ key: UpdateKey, _ model: PreparedModel, deadline: Instant, _ now: Instant) -> TrainTask {
         var training = specification.training
         training.learningRate *= model.learningRateFactor
-        let task = TrainTask(
+        return TrainTask(
             key: key,
             base: model.reference,
             model: specification.model,
@@ -382,9 +389,21 @@ public struct JobMachine: Sendable {
             seed: seed(of: key),
             codec: specification.codec.uplink,
             deadline: max(now.duration(to: deadline), .zero),
-            counted: lastCounted[agent]
+            counted: lastCounted[key.agent]
         )
-        actions.append(.assign(agent, task))
+    }
+
+    /// Asks everyone who is to begin with the round.
+    private func assignAll(_ round: RoundMachine, _ now: Instant, _ actions: inout [JobAction]) {
+        let isUniform = round.carried.isEmpty && lastCounted.isEmpty && round.pendingCount == round.cohort.count
+        guard asksTogether, isUniform, let model, let first = round.cohort.first, !specification.round.carriesWork
+        else {
+            for agent in round.pending where round.carried[agent] == nil { assign(agent, round, now, &actions) }
+            return
+        }
+        let task = task(round.task(of: first).key, model, deadline: round.deadline, now)
+        let group = TaskGroup(like: task, agents: round.cohort, jobSeed: specification.seed)
+        actions.append(.assignTogether(group))
     }
 
     /// The seed of an agent's randomness in one attempt at a round.
@@ -400,7 +419,7 @@ public struct JobMachine: Sendable {
         guard case .starting(let round) = stage else { return }
         stage = .training(round)
         notify(.roundStarted, "round \(round.number): \(round.cohort.count) agents", &actions)
-        for agent in round.pending where round.carried[agent] == nil { assign(agent, round, now, &actions) }
+        assignAll(round, now, &actions)
         releaseHeld(now, &actions)
         settle(now, &actions)
     }

@@ -66,8 +66,9 @@ struct RoundMachine {
 
     /// The accepted updates in the order of their keys: the order in which they are folded.
     var accepted: [AcceptedUpdate] {
-        standing.values.compactMap { if case .accepted(let update) = $0 { update } else { nil } }
-            .sorted { $0.key < $1.key }
+        let updates = cohort.compactMap { if case .accepted(let update) = standing[$0] { update } else { nil } }
+        // The cohort is in order, and so are the keys of one round.
+        return carried.isEmpty ? updates : updates.sorted { $0.key < $1.key }
     }
 
     /// The agents that were asked and have not answered, in order.
@@ -101,6 +102,18 @@ struct RoundMachine {
         count(new, by: 1)
         standing[agent] = new
         assert(acceptedCount + recordingCount <= target, "a round never accepts more updates than it wants")
+    }
+
+    /// Accepts an update of this round at once, without the journal; false where it does not count now.
+    mutating func accept(_ update: AcceptedUpdate) -> Bool {
+        let agent = update.key.agent
+        guard hasRoom, carried[agent] == nil, update.key.round == number, update.key.attempt == attempt,
+            update.key.job == job, case .pending = standing[agent]
+        else { return false }
+        pendingCount -= 1
+        acceptedCount += 1
+        standing[agent] = .accepted(update)
+        return true
     }
 
     private mutating func count(_ standing: Standing, by change: Int) {

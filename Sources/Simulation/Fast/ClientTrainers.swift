@@ -15,12 +15,15 @@ import UpdateCoding
 /// A client's update depends on its task and samples alone, never on the thread or the order.
 final class ClientTrainers {
     private let trainers: [LocalTrainer]
+    /// Trainers of many clients at once; none for models that they do not train.
+    let cohortTrainers: [CohortTrainer]
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.
     private static let evaluationChunk = 1_000
 
     init(architecture: ModelArchitecture, threads: Int) {
         let count = threads > 0 ? threads : ProcessorCount.available
         trainers = (0..<count).map { _ in LocalTrainer(model: architecture) }
+        cohortTrainers = (0..<count).compactMap { _ in CohortTrainer(model: architecture) }
     }
 
     /// What training needs beside its task.
@@ -149,10 +152,15 @@ final class ClientTrainers {
     ) -> [Value] {
         let work = SharedWork<Value>(count: count)
         let trainers = TrainerBox(trainers)
-        DispatchQueue.concurrentPerform(iterations: min(trainers.all.count, max(count, 1))) { worker in
+        onThreads(min(trainers.all.count, max(count, 1))) { worker in
             while let index = work.next() { work.finish(index, body(trainers.all[worker], index)) }
         }
         return work.results
+    }
+
+    /// Runs `body` with the numbers of some threads, in parallel.
+    func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+        DispatchQueue.concurrentPerform(iterations: count) { body($0) }
     }
 
     private struct TrainerBox: @unchecked Sendable {

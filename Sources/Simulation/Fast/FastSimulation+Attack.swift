@@ -54,8 +54,8 @@ extension FastSimulation {
         let table = flippedTable ?? data.flipped(classes: recipe.architecture.classCount)
         flippedTable = table
         let base = try model.heldByAgents(recipe)
-        return trainers.train(tasks, from: base, recipe: recipe) { [data, scenario, clientNumbers] task in
-            let client = (clientNumbers[task.key.agent] ?? 0) % scenario.honestClients
+        return trainers.train(tasks, from: base, recipe: recipe) { [data, scenario] task in
+            let client = ((task.key.agent.number ?? 1) - 1) % scenario.honestClients
             return .init(samples: data.samples(of: client, in: table), memory: ClientMemory())
         }
     }

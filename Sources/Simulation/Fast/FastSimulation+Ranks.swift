@@ -38,8 +38,8 @@ extension FastSimulation {
         memories: [Int: ClientMemory]
     ) throws -> [Result<ClientUpdate, ClientFailure>] {
         let clients = tasks.map { number(of: $0.key.agent) }
-        let inputs = { @Sendable [data, clientNumbers] (task: TrainTask) -> ClientTrainers.Inputs in
-            let client = clientNumbers[task.key.agent] ?? 0
+        let inputs = { @Sendable [data] (task: TrainTask) -> ClientTrainers.Inputs in
+            let client = (task.key.agent.number ?? 1) - 1
             return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
         }
         guard ranks.count > 1 else { return trainers.train(tasks, from: base, recipe: recipe, inputs: inputs) }

@@ -17,7 +17,6 @@ public final class FastSimulation {
     let recipe: JobRecipe
     let trainers: ClientTrainers
     let ranks: any SimulationRanks
-    let clientNumbers: [AgentID: Int]
     private let observer: (JobEvent) -> Void
     private let onRound: (SimulationResult.Round) -> Void
 
@@ -35,6 +34,8 @@ public final class FastSimulation {
     private(set) var traffic = ClientTraffic()
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
+    /// The sum of the updates of the round under way, where it was made while they were.
+    private var summed: (round: RoundNumber, updates: Int, sum: [Double])?
     private var trained: [UpdateKey: ClientUpdate] = [:]
     /// The model before the current one as its agents hold it, where tasks may still start from it.
     private var previousBase: (round: RoundNumber, vector: ParameterVector)?
@@ -47,6 +48,8 @@ public final class FastSimulation {
     private(set) var trainingElapsed = Duration.zero
     private(set) var updateCount = 0
     private let clock = ContinuousClock()
+    /// Rounds whose clients were trained together.
+    private(set) var roundsTrainedTogether = 0
     private let begin: ContinuousClock.Instant
     /// Where it keeps what it needs to go on; nil for nowhere.
     private let checkpoints: CheckpointFolder?
@@ -55,6 +58,7 @@ public final class FastSimulation {
     private var checkpointedRounds = 0
     /// Wall time before this process went on.
     private var earlierElapsed = Duration.zero
+    private var firstTask: ContinuousClock.Instant?
 
     /// Prepares a simulation.
     ///
@@ -81,10 +85,9 @@ public final class FastSimulation {
         self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
         trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
-        let agents = scenario.agents
-        clientNumbers = Dictionary(uniqueKeysWithValues: agents.enumerated().map { ($1, $0) })
         machine = JobMachine(job: JobID(1), specification: scenario.job)
-        machine.setAvailable(agents)
+        machine.setAvailable(scenario.agents)
+        machine.asksTogether = true
         model = try JobModel.initial(recipe: recipe)
         devices = try scenario.devices.map { try DeviceModel($0, seed: scenario.job.seed) }
         begin = clock.now
@@ -102,6 +105,7 @@ public final class FastSimulation {
         journal = try Self.journal(words, of: scenario)
         machine = JobMachine(recovering: journal)
         machine.setAvailable(scenario.agents)
+        machine.asksTogether = true
         machine.countSentBytes(Int(words.bytesDown))
         model = try JobModel(checkpoint.model, round: checkpoint.round, recipe: recipe, state: checkpoint.roundState)
         memories = try checkpoint.memories.mapValues { try ClientMemory($0) }
@@ -154,7 +158,9 @@ public final class FastSimulation {
             elapsed: elapsed,
             trainingElapsed: trainingElapsed,
             updateCount: updateCount,
-            traffic: traffic
+            traffic: traffic,
+            firstTask: firstTask,
+            hasWallTime: devices == nil
         )
     }
 
@@ -166,12 +172,15 @@ public final class FastSimulation {
     private func perform(_ action: JobAction) throws -> [JobAction] {
         switch action {
         case .record(let entries, let record):
+            if record == .roundStarted { firstTask = firstTask ?? clock.now }
             if checkpoints != nil { for entry in entries { journal.apply(entry) } }
             return machine.handle(.recorded(record), at: now)
         case .prepareModel:
             return machine.handle(.modelReady(model.prepared), at: now)
         case .assign(_, let task):
             assigned.append(task)
+        case .assignTogether(let group):
+            return try trainTogether(group)
         case .fold(let round, let updates):
             try fold(round, updates)
             return machine.handle(.folded(model.prepared), at: now)
@@ -207,8 +216,8 @@ public final class FastSimulation {
 
     /// The number of a client, from 0.
     func number(of agent: AgentID) -> Int {
-        guard let client = clientNumbers[agent] else { preconditionFailure("only clients of the scenario are asked") }
-        return client
+        guard let number = agent.number else { preconditionFailure("only clients of the scenario are asked") }
+        return number - 1
     }
 
     /// Trains everyone who was asked, in parallel; hands the updates in by name, or, where there are devices, sends
@@ -236,6 +245,29 @@ public final class FastSimulation {
             }
         }
         return actions.isEmpty && devices != nil ? nextArrival() : actions
+    }
+
+    /// Trains everyone who was asked at once, where nobody's update has to be looked at; else one by one.
+    private func trainTogether(_ group: TaskGroup) throws -> [JobAction] {
+        try keepCheckpoint()
+        let start = clock.now
+        guard ranks.count == 1, let cohort = try cohort(of: group),
+            let trained = trainers.train(cohort, from: try model.heldByAgents(recipe))
+        else {
+            assigned += Array(group)
+            return []
+        }
+        trainingElapsed += clock.now - start
+        roundsTrainedTogether += 1
+        updateCount += group.count
+        machine.countSentBytes(group.base.byteCount * group.count)
+        for client in cohort.clients {
+            traffic.countModel(group.base.byteCount, to: client)
+            traffic.countUpdate(model.vector.byteCount, from: client)
+        }
+        summed = (group.key(at: 0).round, group.count, trained.sum)
+        let updates = group.indices.map { update(group.key(at: $0), trained, $0) }
+        return machine.handle(.verifiedTogether(updates), at: now)
     }
 
     /// The model of a round as agents hold it.
@@ -351,11 +383,13 @@ public final class FastSimulation {
     }
 
     private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {
+        let sum = summed.flatMap { $0.round == round && $0.updates == updates.count ? $0.sum : nil }
+        summed = nil
         let inHand = updates.compactMap { update in
             // The machine knows how stale it is.
             trained.removeValue(forKey: update.key).map { $0.counting(as: update) }
         }
-        precondition(inHand.count == updates.count, "every accepted update is in hand")
+        precondition(sum != nil || inHand.count == updates.count, "every accepted update is in hand")
         if !scenario.job.round.carriesWork { trained = [:] }
         let set = InHandUpdates(
             layout: recipe.layout,
@@ -363,7 +397,14 @@ public final class FastSimulation {
             codec: recipe.uplink,
             training: scenario.job.training
         )
-        let (vector, strategy) = try JobFold.run(set, current: model, round: round, recipe: recipe, memory: spare)
+        let (vector, strategy) = try JobFold.run(
+            set,
+            current: model,
+            round: round,
+            recipe: recipe,
+            memory: spare,
+            sum: sum
+        )
         let next = try JobModel(vector, round: round, recipe: recipe, strategy: strategy, after: model)
         if scenario.diagnose {
             let honest = inHand.filter { number(of: $0.accepted.key.agent) < scenario.honestClients }

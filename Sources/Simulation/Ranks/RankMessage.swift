@@ -5,8 +5,8 @@ import Randomness
 import RoundWork
 import Rounds
 
-/// Writes what ranks tell one another: numbers of 8 or 16 bytes, and runs of bytes filled up to a multiple of 8, so that
-/// floats within them are aligned.
+/// Writes what ranks tell one another: numbers of 8 or 16 bytes, and runs of bytes filled up to a multiple of 8, so
+/// that floats within them are aligned.
 ///
 /// All ranks run the same program on machines of one kind, so the form is the machine's own.
 struct RankMessage {

@@ -37,4 +37,8 @@ public struct SimulationResult: Sendable {
     public var updateCount: Int
     /// What each client sent and received; nil where it was not counted.
     public var traffic: ClientTraffic?
+    /// When the first client was asked, where rounds take wall time.
+    public var firstTask: ContinuousClock.Instant?
+    /// Whether rounds take wall time: they do in the fast simulation of clients without devices.
+    public var hasWallTime = false
 }

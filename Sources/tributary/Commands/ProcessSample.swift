@@ -19,4 +19,16 @@ enum ProcessSample {
         guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else { return nil }
         return (resident, (user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
     }
+
+    /// The time from this process's start to an instant, in seconds, to a hundredth of one.
+    static func age(at instant: ContinuousClock.Instant) -> Double? {
+        guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8) else { return nil }
+        // The start is field 22, in ticks since the machine's.
+        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+        guard fields.count > 20, let start = Double(fields[20]) else { return nil }
+        var now = timespec()
+        guard clock_gettime(CLOCK_BOOTTIME, &now) == 0 else { return nil }
+        let age = Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec) - start / Double(sysconf(Int32(_SC_CLK_TCK)))
+        return max(age - Format.number(ContinuousClock().now - instant), 0)
+    }
 }

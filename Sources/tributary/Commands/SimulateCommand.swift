@@ -126,7 +126,9 @@ struct SimulateCommand: AsyncParsableCommand {
             elapsed: result.elapsed,
             trainingElapsed: result.trainingElapsed,
             peakRSSMegabytes: record.peakMegabytes,
-            record: record
+            record: record,
+            pace: result.pace,
+            startSeconds: result.firstTask.flatMap { ProcessSample.age(at: $0) }
         )
         Console.print(json ? try Format.json(report) : report.text)
         try Outcome.check(result.status)

@@ -3,6 +3,7 @@
 import Glibc
 import Reporting
 import Rounds
+import Simulation
 
 /// What a run ends with; the keys of `--json` are kept stable.
 struct RunReport: Encodable {
@@ -25,6 +26,8 @@ struct RunReport: Encodable {
     let message: String
     /// What else is known of a simulation.
     private let record: RunRecord?
+    private let pace: SimulationPace?
+    private let startSeconds: Double?
 
     private enum CodingKeys: String, CodingKey {
         case name, mode, phase, rounds, accuracy, loss, seconds, message
@@ -37,6 +40,10 @@ struct RunReport: Encodable {
         case modelDigest = "model_digest"
         case acceptedUpdates = "accepted_updates"
         case refusedUpdates = "refused_updates"
+        case roundSamplesPerSecond = "round_samples_per_s"
+        case roundClientsPerSecond = "round_clients_per_s"
+        case medianRoundSeconds = "round_s_median"
+        case startSeconds = "start_s"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -58,6 +65,10 @@ struct RunReport: Encodable {
         try container.encode(modelDigest, forKey: .modelDigest)
         try container.encode(acceptedUpdates, forKey: .acceptedUpdates)
         try container.encode(refusedUpdates, forKey: .refusedUpdates)
+        try container.encodeIfPresent(pace?.samplesPerSecond, forKey: .roundSamplesPerSecond)
+        try container.encodeIfPresent(pace?.clientsPerSecond, forKey: .roundClientsPerSecond)
+        try container.encodeIfPresent(pace?.medianRoundSeconds, forKey: .medianRoundSeconds)
+        try container.encodeIfPresent(startSeconds, forKey: .startSeconds)
         if let record { try RunFigures(record).encode(to: encoder) }
     }
 
@@ -67,13 +78,17 @@ struct RunReport: Encodable {
     ///   - elapsed: the wall time of the run.
     ///   - trainingElapsed: the wall time in which agents trained.
     ///   - record: what else is known of a simulation.
+    ///   - pace: how fast its rounds went.
+    ///   - startSeconds: the time from the process's start to the first task.
     init(
         _ status: JobStatus,
         mode: String,
         elapsed: Duration,
         trainingElapsed: Duration,
         peakRSSMegabytes: Double,
-        record: RunRecord? = nil
+        record: RunRecord? = nil,
+        pace: SimulationPace? = nil,
+        startSeconds: Double? = nil
     ) {
         name = status.name
         self.mode = mode
@@ -93,6 +108,8 @@ struct RunReport: Encodable {
         refusedUpdates = status.refusedUpdates
         message = status.message
         self.record = record
+        self.pace = pace
+        self.startSeconds = startSeconds
     }
 
     /// The largest resident memory of this process so far, or of its ended children.
@@ -113,6 +130,14 @@ struct RunReport: Encodable {
         if let decomposition = record?.decomposition { lines.append(("decomposition", decomposition)) }
         let training = "\(Format.decimals(trainSeconds, 2)) s, \(Format.decimals(samplesPerSecond, 0)) samples/s"
         lines.append(("training", training))
+        if let pace {
+            let text = "\(Format.decimals(1e3 * pace.medianRoundSeconds, 1)) ms, the median after the first; "
+            let rates =
+                "\(Format.decimals(pace.samplesPerSecond, 0)) samples/s, "
+                + "\(Format.decimals(pace.clientsPerSecond, 0)) clients/s"
+            lines.append(("round", text + rates))
+        }
+        if let startSeconds { lines.append(("first task", "\(Format.decimals(startSeconds, 2)) s after the start")) }
         lines.append(("updates", "\(acceptedUpdates) accepted, \(refusedUpdates) refused"))
         lines.append(("traffic", "\(Format.bytes(bytesUp)) up, \(Format.bytes(bytesDown)) down"))
         if let up = record?.bytesUpPerClient { lines.append(("  up", up.text)) }
