@@ -130,6 +130,27 @@ import Testing
         return file + directory + end
     }
 
+    @Test func numpyArchivesMayHaveNaturalClients() throws {
+        let folder = try TemporaryFolder()
+        let values = array("|u1", "(3, 1)", [0, 51, 102])
+        let labels = array("<i4", "(3,)", little(1, 4) + little(0, 4) + little(1, 4))
+        let clients = array("<i4", "(3,)", little(2, 4) + little(0, 4) + little(2, 4))
+        let path = folder.write(
+            "a.npz",
+            archive([("x_train", values), ("y_train", labels), ("c_train", clients)], deflated: true)
+        )
+        let train = try DataSpecification(parsing: "npz:\(path)?test=0").load().requireTrain()
+        #expect(train.clients == [2, 0, 2])
+        let wrong = folder.write(
+            "b.npz",
+            archive(
+                [("x", values), ("y", labels), ("c", array("<i4", "(2,)", little(0, 4) + little(1, 4)))],
+                deflated: true
+            )
+        )
+        #expect(code { _ = try DataSpecification(parsing: "npz:\(wrong)?test=0").load() } == .malformedFile)
+    }
+
     @Test func numpyArchivesOfAllTypesAreRead() throws {
         let folder = try TemporaryFolder()
         let bytes = array("|u1", "(2, 3)", [0, 51, 102, 153, 204, 255])

@@ -82,4 +82,15 @@ import Testing
             try ProductProbe(model: model, parameters: ParameterVector(zeros: 9), samples: Samples(Self.images))
         }
     }
+
+    /// Multiplications and additions count two; the inputs have no gradient, so that the first layer has two products.
+    @Test func layeredModelsAreCountedByTheirProducts() throws {
+        let cnn = try ModelArchitecture(ModelSpecification(kind: "cnn", input: [28, 28], classes: 10))
+        let convolutions = (28 * 28 * 32 * 25, 14 * 14 * 64 * 32 * 25)
+        let dense = 3_136 * 512 + 512 * 10
+        #expect(cnn.trainingFlopsPerSample == Double(4 * convolutions.0 + 6 * (convolutions.1 + dense)))
+        let mlp = try ModelArchitecture(ModelSpecification(kind: "mlp", input: [8], classes: 3, hidden: [5]))
+        #expect(mlp.trainingFlopsPerSample == Double(4 * 8 * 5 + 6 * 5 * 3))
+        #expect(mlp.hasSeparateProducts && !cnn.hasSeparateProducts)
+    }
 }

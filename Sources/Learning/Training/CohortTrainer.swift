@@ -128,6 +128,30 @@ public final class CohortTrainer {
         }
     }
 
+    /// Trains one client of a cohort and writes its change, in the layout of a sum.
+    ///
+    /// - Parameter change: ``sumCount`` elements; meaningless when the call throws.
+    /// - Throws: ``LearningError``: `diverged`, `labelOutOfRange`, `shapeMismatch`, `missingData`.
+    public func train(
+        _ cohort: Cohort,
+        at position: Int,
+        into change: UnsafeMutableBufferPointer<Float>
+    ) throws -> TrainingOutcome {
+        guard let round else { preconditionFailure("a round begins before its clients train") }
+        precondition(change.count == sumCount, "a change has as many elements as the packed model")
+        return try cohort.table.withView { view in
+            try cohort.partition.indices.withUnsafeBufferPointer { indices in
+                let rows = UnsafeBufferPointer(rebasing: indices[cohort.rows(position)])
+                try check(view, rows)
+                let outcome = try run(round, view, rows, seed: cohort.seeds[position])
+                guard network.writePackedDifference(into: change) else {
+                    throw divergence(step: outcome.steps, round.specification)
+                }
+                return outcome
+            }
+        }
+    }
+
     private func train(
         _ cohort: Cohort,
         _ view: SampleView,
@@ -162,9 +186,6 @@ public final class CohortTrainer {
     ) throws -> TrainingOutcome {
         guard let round else { preconditionFailure("a round begins before its clients train") }
         precondition(sum.count == sumCount, "the sum has as many elements as the packed model")
-        guard rows.count > 0 else {
-            throw LearningError(.missingData, "there are no samples to train on; give this client a part of the data")
-        }
         try check(view, rows)
         let outcome = try run(round, view, rows, seed: seed)
         guard network.addDifference(times: coefficient, to: sum) else {
@@ -174,6 +195,9 @@ public final class CohortTrainer {
     }
 
     private func check(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>) throws {
+        guard rows.count > 0 else {
+            throw LearningError(.missingData, "there are no samples to train on; give this client a part of the data")
+        }
         guard view.width == model.inputCount else {
             throw LearningError(
                 .shapeMismatch,

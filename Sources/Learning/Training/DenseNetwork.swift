@@ -125,6 +125,13 @@ final class DenseNetwork {
         return ckt_add_difference(sum.baseAddress, values, start.values, coefficient, packedCount) != 0
     }
 
+    /// Writes `parameters - start` in the packed layout; false if it is not finite.
+    func writePackedDifference(into change: UnsafeMutableBufferPointer<Float>) -> Bool {
+        guard let start, let target = change.baseAddress else { preconditionFailure("a start is loaded before use") }
+        ck_subtract(target, values, start.values, packedCount)
+        return UnsafeBufferPointer(change).isFinite
+    }
+
     /// A sum of packed parameters in the model's layout.
     func unpack(_ sum: [Double]) -> [Double] {
         precondition(sum.count == packedCount, "the sum is in the packed layout")

@@ -62,14 +62,36 @@ public final class ProductProbe {
                 for _ in 0..<runs { run(product) }
                 best = min(best, now() - begin)
             }
-            let seconds = best / .seconds(1) / Double(runs)
-            return Timing(
-                product: product,
-                seconds: seconds,
-                gigaflopsPerSecond: product.flopsPerSample * Double(rows) / max(seconds, 1e-12) * 1e-9,
-                leavesZerosOut: product.kind != .inputGradient && network.leavesZerosOut(layer: product.layer)
-            )
+            return timing(product, seconds: best / .seconds(1) / Double(runs))
         }
+    }
+
+    /// Times every product of a step on average over a while.
+    ///
+    /// - Parameters:
+    ///   - duration: how long each runs at least.
+    ///   - now: a clock.
+    public func measure(lasting duration: Duration, now: () -> Duration) -> [Timing] {
+        arithmetic.products.map { product in
+            var runs = 0
+            let begin = now()
+            var elapsed = Duration.zero
+            while elapsed < duration {
+                for _ in 0..<50 { run(product) }
+                runs += 50
+                elapsed = now() - begin
+            }
+            return timing(product, seconds: elapsed / .seconds(1) / Double(runs))
+        }
+    }
+
+    private func timing(_ product: TrainingArithmetic.Product, seconds: Double) -> Timing {
+        Timing(
+            product: product,
+            seconds: seconds,
+            gigaflopsPerSecond: product.flopsPerSample * Double(rows) / max(seconds, 1e-12) * 1e-9,
+            leavesZerosOut: product.kind != .inputGradient && network.leavesZerosOut(layer: product.layer)
+        )
     }
 
     private func run(_ product: TrainingArithmetic.Product) {

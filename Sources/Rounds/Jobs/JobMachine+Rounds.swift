@@ -258,7 +258,8 @@ extension JobMachine {
     mutating func commitRecorded(_ now: Instant, _ actions: inout [JobAction]) {
         guard case .committing(let round, let prepared, let committed) = stage else { return }
         adopt(prepared)
-        lastCommitted = Set(round.accepted.map(\.key))
+        // Nobody offers an update twice to a shell that trains the agents itself.
+        lastCommitted = asksTogether && !prepared.agentsRemember ? [] : Set(round.accepted.map(\.key))
         if prepared.agentsRemember {
             for key in lastCommitted {
                 lastCounted[key.agent] = CountedUpdate(round: key.round, attempt: key.attempt)

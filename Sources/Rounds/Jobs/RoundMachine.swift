@@ -73,7 +73,8 @@ struct RoundMachine {
 
     /// The agents that were asked and have not answered, in order.
     var pending: [AgentID] {
-        cohort.filter { standing[$0] == .pending }
+        guard pendingCount > 0 else { return [] }
+        return cohort.filter { if case .pending = standing[$0] { true } else { false } }
     }
 
     /// What an agent of the cohort works on.

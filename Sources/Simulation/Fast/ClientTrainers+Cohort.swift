@@ -17,32 +17,45 @@ extension ClientTrainers {
         let meanTime: Duration
     }
 
-    /// Whether the tasks are such that clients trained together and one by one give the same, and enough of them to
-    /// keep all threads busy: one trains whole blocks of a ``ModelState/BlockFold``.
+    /// Whether the tasks are such that clients trained together and one by one give the same.
     func canTrainTogether(_ group: TaskGroup) -> Bool {
         let settings = group.training.settings.keys.filter { $0 != "proximal_mu" }
-        let blocks = BlockFold.blockCount(updates: group.count)
         return !cohortTrainers.isEmpty && group.training.trainer == "sgd" && settings.isEmpty
-            && blocks >= 4 * cohortTrainers.count
     }
 
-    /// Trains a round's clients block by block; nil where one of them fails, which is to be found out one by one.
+    /// Trains a round's clients; nil where one of them fails, which is to be found out one by one.
+    ///
+    /// Threads take whole blocks of clients of a small model, if that keeps all of them busy; otherwise single clients,
+    /// whose changes wait to be added up.
     func train(_ cohort: RoundCohort, from base: ParameterVector) -> TrainedCohort? {
-        let count = cohort.clients.count
-        let work = CohortWork(cohort, elementCount: cohortTrainers[0].sumCount)
         let trainers = CohortTrainerBox(cohortTrainers)
+        let (count, elementCount) = (cohort.clients.count, trainers.all[0].sumCount)
         let begin = ContinuousClock().now
-        let threads = min(trainers.all.count, work.blockCount)
-        onThreads(threads) { worker in
-            work.run(trainers.all[worker], from: base)
+        let blocks = BlockFold.blockCount(updates: count)
+        var result: (sum: [Double], outcomes: [Learning.TrainingOutcome])?
+        if elementCount <= Self.blockElements, blocks >= 4 * trainers.all.count {
+            let work = CohortWork(cohort, elementCount: elementCount)
+            onThreads(trainers.all.count) { work.run(trainers.all[$0], from: base) }
+            result = work.results
+        } else {
+            let work = SlotWork(cohort, slots: slots(count * elementCount), elementCount: elementCount)
+            onThreads(min(trainers.all.count, count)) { work.run(trainers.all[$0], from: base) }
+            guard !work.hasFailed else { return nil }
+            onThreads(trainers.all.count) { _ in work.addUp() }
+            result = work.results
         }
-        guard let (sum, outcomes) = work.results else { return nil }
+        guard let (sum, outcomes) = result else { return nil }
         return TrainedCohort(
             sum: trainers.all[0].unpack(sum),
             outcomes: outcomes,
-            meanTime: (ContinuousClock().now - begin) * threads / count
+            meanTime: (ContinuousClock().now - begin) * min(trainers.all.count, count) / count
         )
     }
+
+    /// The largest model whose clients are trained in blocks: a block's sum in double precision stays in the cache.
+    private static let blockElements = 1 << 16
+    /// The most elements of changes that wait.
+    static let slotElements = 1 << 27
 
     private struct CohortTrainerBox: @unchecked Sendable {
         // Sendable: each worker uses the one trainer of its own number.

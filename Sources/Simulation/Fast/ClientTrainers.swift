@@ -17,6 +17,8 @@ final class ClientTrainers {
     private let trainers: [LocalTrainer]
     /// Trainers of many clients at once; none for models that they do not train.
     let cohortTrainers: [CohortTrainer]
+    /// Where changes wait to be added up; kept from round to round.
+    private var slotMemory: UnsafeMutableBufferPointer<Float>?
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.
     private static let evaluationChunk = 1_000
 
@@ -26,6 +28,18 @@ final class ClientTrainers {
         cohortTrainers = (0..<count).compactMap { _ in CohortTrainer(model: architecture) }
     }
 
+    deinit { slotMemory?.deallocate() }
+
+    /// Room for changes, with any contents.
+    func slots(_ elementCount: Int) -> UnsafeMutablePointer<Float> {
+        if let memory = slotMemory, memory.count >= elementCount, let base = memory.baseAddress { return base }
+        slotMemory?.deallocate()
+        let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: elementCount)
+        slotMemory = memory
+        guard let base = memory.baseAddress else { preconditionFailure("a model has elements") }
+        return base
+    }
+
     /// What training needs beside its task.
     struct Inputs {
         var samples: Samples
@@ -33,13 +47,18 @@ final class ClientTrainers {
     }
 
     /// Trains every task; the results are in the order of the tasks.
+    ///
+    /// - Parameter cost: says what a task costs: the dearest are begun first, so that no thread is left with one.
     func train(
         _ tasks: [TrainTask],
         from base: ParameterVector,
         recipe: JobRecipe,
+        cost: (TrainTask) -> Int = { _ in 1 },
         inputs: @escaping @Sendable (TrainTask) -> Inputs
     ) -> [Result<ClientUpdate, ClientFailure>] {
-        parallel(tasks.count) { trainer, index in
+        let costs = tasks.map(cost)
+        let order = tasks.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
+        return parallel(tasks.count, order: order) { trainer, index in
             let task = tasks[index]
             do {
                 return .success(try Self.train(task, from: base, recipe: recipe, inputs(task), trainer))
@@ -148,9 +167,10 @@ final class ClientTrainers {
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.
     private func parallel<Value: Sendable>(
         _ count: Int,
+        order: [Int]? = nil,
         _ body: @escaping @Sendable (LocalTrainer, Int) -> Value
     ) -> [Value] {
-        let work = SharedWork<Value>(count: count)
+        let work = SharedWork<Value>(count: count, order: order)
         let trainers = TrainerBox(trainers)
         onThreads(min(trainers.all.count, max(count, 1))) { worker in
             while let index = work.next() { work.finish(index, body(trainers.all[worker], index)) }
@@ -180,15 +200,18 @@ private final class SharedWork<Value: Sendable>: @unchecked Sendable {
     private var position = 0
     private var values: [Value?]
 
-    init(count: Int) {
+    private let order: [Int]?
+
+    init(count: Int, order: [Int]?) {
         values = Array(repeating: nil, count: count)
+        self.order = order
     }
 
     func next() -> Int? {
         lock.withLock {
             guard position < values.count else { return nil }
             defer { position += 1 }
-            return position
+            return order?[position] ?? position
         }
     }
 

@@ -8,16 +8,13 @@ import RoundWork
 import Rounds
 
 extension FastSimulation {
-    /// The largest model whose clients are trained together: a sum in double precision for each block of them stays in
-    /// the cache.
-    private static let togetherElements = 1 << 16
-
     /// A round's clients, where they can be trained together with the bits that training them one by one gives: their
-    /// updates are plain steps of a small model, which a mean adds up and nobody else looks at. Nil otherwise.
+    /// updates are plain steps, which a mean adds up and nobody else looks at. Nil otherwise.
     func cohort(of group: TaskGroup) throws -> RoundCohort? {
         let job = scenario.job
-        guard scenario.devices == nil, scenario.attack == nil, !scenario.diagnose, group.codec == "fp32",
-            !recipe.agentsRemember, recipe.layout.elementCount <= Self.togetherElements,
+        guard trainsTogether, ranks.count == 1, scenario.devices == nil, scenario.attack == nil, !scenario.diagnose,
+            group.codec == "fp32",
+            !recipe.agentsRemember, recipe.layout.elementCount * group.count <= ClientTrainers.slotElements,
             recipe.layout.elementCount == recipe.architecture.layout.elementCount,
             job.round.targetCount(selected: group.count) == group.count,
             trainers.canTrainTogether(group), let rule = try recipe.summedRule(for: group.key(at: 0).round)

@@ -42,13 +42,22 @@ extension FastSimulation {
             let client = (task.key.agent.number ?? 1) - 1
             return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
         }
-        guard ranks.count > 1 else { return trainers.train(tasks, from: base, recipe: recipe, inputs: inputs) }
+        let cost = { (task: TrainTask) in self.data.sampleCount(of: self.number(of: task.key.agent)) }
+        guard ranks.count > 1 else {
+            return trainers.train(tasks, from: base, recipe: recipe, cost: cost, inputs: inputs)
+        }
         let share =
             recipe.agentsRemember
             ? RankShare(clients: clients, ranks: ranks.count)
-            : RankShare(costs: clients.map { data.samples(of: $0).count }, ranks: ranks.count)
+            : RankShare(costs: clients.map { data.sampleCount(of: $0) }, ranks: ranks.count)
         let own = share.pieces[ranks.rank]
-        let results = trainers.train(own.map { tasks[$0] }, from: base, recipe: recipe, inputs: inputs)
+        let results = trainers.train(
+            own.map { tasks[$0] },
+            from: base,
+            recipe: recipe,
+            cost: cost,
+            inputs: inputs
+        )
         var message = RankMessage()
         for result in results { message.append(result) }
         var all = [Result<ClientUpdate, ClientFailure>?](repeating: nil, count: tasks.count)

@@ -31,7 +31,7 @@ public final class FastSimulation {
     private var spare = SpareVector(nil)
     private(set) var rounds: [SimulationResult.Round] = []
     private var toldRounds = 0
-    private(set) var traffic = ClientTraffic()
+    private(set) var traffic: ClientTraffic
     private var decomposition: LossDecomposition?
     private var assigned: [TrainTask] = []
     /// The sum of the updates of the round under way, where it was made while they were.
@@ -48,6 +48,8 @@ public final class FastSimulation {
     private(set) var trainingElapsed = Duration.zero
     private(set) var updateCount = 0
     private let clock = ContinuousClock()
+    /// Whether clients are trained together where they can be.
+    var trainsTogether = true
     /// Rounds whose clients were trained together.
     private(set) var roundsTrainedTogether = 0
     private let begin: ContinuousClock.Instant
@@ -85,6 +87,7 @@ public final class FastSimulation {
         self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
         trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
+        traffic = ClientTraffic(clients: scenario.clients)
         machine = JobMachine(job: JobID(1), specification: scenario.job)
         machine.setAvailable(scenario.agents)
         machine.asksTogether = true
@@ -249,9 +252,13 @@ public final class FastSimulation {
 
     /// Trains everyone who was asked at once, where nobody's update has to be looked at; else one by one.
     private func trainTogether(_ group: TaskGroup) throws -> [JobAction] {
+        guard let cohort = try cohort(of: group) else {
+            assigned += Array(group)
+            return []
+        }
         try keepCheckpoint()
         let start = clock.now
-        guard ranks.count == 1, let cohort = try cohort(of: group),
+        guard
             let trained = trainers.train(cohort, from: try model.heldByAgents(recipe))
         else {
             assigned += Array(group)

@@ -14,21 +14,27 @@ public struct ClientTraffic: Sendable, Equatable, Codable {
         /// The mean; 0 for no clients.
         public var mean: Double { clients == 0 ? 0 : Double(total) / Double(clients) }
 
-        init(_ bytes: [Int: UInt64]) {
-            clients = bytes.count
-            total = bytes.values.reduce(0, &+)
-            maximum = bytes.values.max() ?? 0
+        init(_ bytes: [UInt64]) {
+            clients = bytes.count { $0 > 0 }
+            total = bytes.reduce(0, &+)
+            maximum = bytes.max() ?? 0
         }
     }
 
-    private var sent: [Int: UInt64] = [:]
-    private var received: [Int: UInt64] = [:]
+    /// By the clients' numbers.
+    private var sent: [UInt64]
+    private var received: [UInt64]
+
+    init(clients: Int) {
+        sent = Array(repeating: 0, count: clients)
+        received = sent
+    }
 
     /// The updates that clients sent.
     public var up: Summary { Summary(sent) }
     /// The models that clients received.
     public var down: Summary { Summary(received) }
 
-    mutating func countUpdate(_ bytes: Int, from client: Int) { sent[client, default: 0] += UInt64(bytes) }
-    mutating func countModel(_ bytes: Int, to client: Int) { received[client, default: 0] += UInt64(bytes) }
+    mutating func countUpdate(_ bytes: Int, from client: Int) { sent[client] += UInt64(bytes) }
+    mutating func countModel(_ bytes: Int, to client: Int) { received[client] += UInt64(bytes) }
 }

@@ -20,7 +20,25 @@ public enum SimulationRun {
         observer: @escaping (JobEvent) -> Void = { _ in },
         onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
     ) throws -> SimulationResult {
-        let data = try ClientData(scenario)
+        try run(
+            scenario,
+            data: ClientData(scenario),
+            ranks: ranks,
+            checkpoints: checkpoints,
+            observer: observer,
+            onRound: onRound
+        )
+    }
+
+    /// Runs the scenario on its data.
+    public static func run(
+        _ scenario: Scenario,
+        data: ClientData,
+        ranks: any SimulationRanks = SingleRank(),
+        checkpoints: CheckpointFolder? = nil,
+        observer: @escaping (JobEvent) -> Void = { _ in },
+        onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
+    ) throws -> SimulationResult {
         switch scenario.mode {
         case .fast:
             return try FastSimulation(

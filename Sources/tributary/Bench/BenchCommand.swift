@@ -6,8 +6,10 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure transport, rounds, connections, codecs, rules and selection, each beside a baseline.",
+        abstract: "Measure transport, rounds, connections, codecs, rules, selection and simulations beside a baseline.",
         discussion: "Example: tributary bench transport --megabytes 100 --agents 2",
-        subcommands: [Transport.self, Rounds.self, Connections.self, Codec.self, Rules.self, Choosing.self]
+        subcommands: [
+            Transport.self, Rounds.self, Connections.self, Codec.self, Rules.self, Choosing.self, Simulate.self,
+        ]
     )
 }

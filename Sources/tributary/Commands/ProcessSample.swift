@@ -31,4 +31,10 @@ enum ProcessSample {
         let age = Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec) - start / Double(sysconf(Int32(_SC_CLK_TCK)))
         return max(age - Format.number(ContinuousClock().now - instant), 0)
     }
+
+    /// The machine's load over the last minute: above its processors, measurements say little.
+    static var loadAverage: Double? {
+        var load = 0.0
+        return getloadavg(&load, 1) == 1 ? load : nil
+    }
 }

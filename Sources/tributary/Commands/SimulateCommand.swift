@@ -128,7 +128,8 @@ struct SimulateCommand: AsyncParsableCommand {
             peakRSSMegabytes: record.peakMegabytes,
             record: record,
             pace: result.pace,
-            startSeconds: result.firstTask.flatMap { ProcessSample.age(at: $0) }
+            startSeconds: result.firstTask.flatMap { ProcessSample.age(at: $0) },
+            threads: scenario.threads > 0 ? scenario.threads : ProcessorCount.available
         )
         Console.print(json ? try Format.json(report) : report.text)
         try Outcome.check(result.status)

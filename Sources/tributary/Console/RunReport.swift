@@ -28,6 +28,7 @@ struct RunReport: Encodable {
     private let record: RunRecord?
     private let pace: SimulationPace?
     private let startSeconds: Double?
+    private let threads: Int?
 
     private enum CodingKeys: String, CodingKey {
         case name, mode, phase, rounds, accuracy, loss, seconds, message
@@ -44,6 +45,8 @@ struct RunReport: Encodable {
         case roundClientsPerSecond = "round_clients_per_s"
         case medianRoundSeconds = "round_s_median"
         case startSeconds = "start_s"
+        case threads
+        case loadAverage = "load_average"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -69,6 +72,8 @@ struct RunReport: Encodable {
         try container.encodeIfPresent(pace?.clientsPerSecond, forKey: .roundClientsPerSecond)
         try container.encodeIfPresent(pace?.medianRoundSeconds, forKey: .medianRoundSeconds)
         try container.encodeIfPresent(startSeconds, forKey: .startSeconds)
+        try container.encodeIfPresent(threads, forKey: .threads)
+        try container.encodeIfPresent(threads.flatMap { _ in ProcessSample.loadAverage }, forKey: .loadAverage)
         if let record { try RunFigures(record).encode(to: encoder) }
     }
 
@@ -80,6 +85,7 @@ struct RunReport: Encodable {
     ///   - record: what else is known of a simulation.
     ///   - pace: how fast its rounds went.
     ///   - startSeconds: the time from the process's start to the first task.
+    ///   - threads: those that trained in a simulation.
     init(
         _ status: JobStatus,
         mode: String,
@@ -88,7 +94,8 @@ struct RunReport: Encodable {
         peakRSSMegabytes: Double,
         record: RunRecord? = nil,
         pace: SimulationPace? = nil,
-        startSeconds: Double? = nil
+        startSeconds: Double? = nil,
+        threads: Int? = nil
     ) {
         name = status.name
         self.mode = mode
@@ -110,6 +117,7 @@ struct RunReport: Encodable {
         self.record = record
         self.pace = pace
         self.startSeconds = startSeconds
+        self.threads = threads
     }
 
     /// The largest resident memory of this process so far, or of its ended children.
