@@ -76,6 +76,47 @@ import Testing
         }
     }
 
+    @Test(arguments: ["small-cnn", "mlp"])
+    func bothGradientsTogetherAreThoseOneByOne(kind: String) throws {
+        let model = try Self.model(kind)
+        let session = try ModelSession(model: model)
+        try session.load(model.initialParameters(seed: Seed(1)))
+        try session.forward(Self.table(4), rows: 0..<4)
+        session.objective { batch in
+            for index in 0..<(4 * batch.stride) { batch.gradient[index] = index % batch.stride == 1 ? 0.5 : 0 }
+            return 0
+        }
+        let inputs = session.inputGradient()
+        let parameters = session.parameterGradient()
+        let together = session.gradients()
+        #expect(together.inputs == inputs && inputs.contains { $0 != 0 })
+        #expect(together.parameters == parameters && parameters.squaredNorm > 0)
+    }
+
+    /// The gradient of `<direction, features>`, against finite differences.
+    @Test func aGradientAtTheFeaturesReachesTheParameters() throws {
+        let model = try Self.model("mlp")
+        let parameters = model.initialParameters(seed: Seed(1))
+        let session = try ModelSession(model: model)
+        let direction = (0..<(3 * session.featureCount)).map { Float($0 % 5) - 2 }
+        func product(_ values: ParameterVector) throws -> Double {
+            try session.load(values)
+            try session.forward(Self.table(4), rows: 0..<3)
+            return zip(session.features, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
+        }
+        _ = try product(parameters)
+        session.objective { _ in 0 }
+        let gradient = session.parameterGradient(featureGradient: direction)
+        for element in stride(from: 0, to: parameters.count, by: 23) {
+            let moved = try [Float(1e-3), -1e-3].map { step in
+                var copy = parameters
+                copy.withMutableElements { $0[element] += step }
+                return try product(copy)
+            }
+            #expect(abs((moved[0] - moved[1]) / 2e-3 - Double(gradient[element])) < 2e-2)
+        }
+    }
+
     @Test func theLastLayerMultipliesTheFeatures() throws {
         for kind in ["small-cnn", "mlp"] {
             let model = try Self.model(kind)

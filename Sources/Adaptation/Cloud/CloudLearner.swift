@@ -161,10 +161,14 @@ public final class CloudLearner {
         session.objective { objective.write($0, labels: batch.map(\.label)) }
         let guidance = UncertaintyGuidance(threshold: configuration.uncertaintyThreshold)
         let factors = guidance.factors(uncertainty: batch.reduce(0) { $0 + $1.uncertainty } / Float(count))
+        let learnsDelta = configuration.deltaRate > 0 && layout.count > 0
+        var parameterGradient: ParameterVector?
         if var prompt = environment.prompt, configuration.promptRate > 0 {
+            let gradients = learnsDelta ? session.gradients() : nil
+            parameterGradient = gradients?.parameters
             let gradient = VisualPrompt.gradient(
                 prompt.shape,
-                of: session.inputGradient(),
+                of: gradients?.inputs ?? session.inputGradient(),
                 weights: [Float](repeating: 1, count: count)
             )
             let rate = configuration.promptRate * factors.prompt
@@ -173,8 +177,8 @@ public final class CloudLearner {
             environment.prompt = prompt
             environments[number] = environment
         }
-        guard configuration.deltaRate > 0, layout.count > 0 else { return }
-        let gradient = layout.project(session.parameterGradient())
+        guard learnsDelta else { return }
+        let gradient = layout.project(parameterGradient ?? session.parameterGradient())
         deltaStep.step(&delta, gradient: gradient, rate: configuration.deltaRate * factors.delta)
         deltaAverage.add(delta)
     }

@@ -51,16 +51,22 @@ public struct LastLayerPasses: Sendable {
         self.passCount = passCount
         self.rate = rate
         self.groupSize = groupSize
-        classCount = bias.count
-        featureCount = weight.count / bias.count
-        blocks = (classCount + 7) / 8
+        let (classCount, featureCount) = (bias.count, weight.count / bias.count)
+        let blocks = (classCount + 7) / 8
+        (self.classCount, self.featureCount, self.blocks) = (classCount, featureCount, blocks)
         var columns = [Classes](repeating: .zero, count: featureCount * blocks)
         var start = [Classes](repeating: .zero, count: blocks)
         let (weights, biases) = (parameters.section(weight).elements, parameters.section(bias).elements)
-        for index in 0..<classCount {
-            start[index / 8][index % 8] = biases[index]
-            for feature in 0..<featureCount {
-                columns[feature * blocks + index / 8][index % 8] = weights[index * featureCount + feature]
+        for index in 0..<classCount { start[index / 8][index % 8] = biases[index] }
+        let lanes = 8 * blocks
+        columns.withUnsafeMutableBytes { bytes in
+            weights.withUnsafeBufferPointer { weights in
+                let columns = bytes.assumingMemoryBound(to: Float.self)
+                for index in 0..<classCount {
+                    for feature in 0..<featureCount {
+                        columns[feature * lanes + index] = weights[index * featureCount + feature]
+                    }
+                }
             }
         }
         (self.columns, self.start) = (columns, start)
@@ -82,10 +88,18 @@ public struct LastLayerPasses: Sendable {
                 for pass in 0..<passCount {
                     let out = (pass * rows + row) * classCount
                     for block in 0..<blocks {
-                        var sum = start[block]
-                        for group in 0..<groups { sum += masks[pass * groups + group] * parts[group * blocks + block] }
+                        // Two sums at once: one would wait for itself.
+                        var (even, odd) = (start[block], Classes.zero)
+                        var group = 0
+                        while group + 1 < groups {
+                            even += masks[pass * groups + group] * parts[group * blocks + block]
+                            odd += masks[pass * groups + group + 1] * parts[(group + 1) * blocks + block]
+                            group += 2
+                        }
+                        if group < groups { even += masks[pass * groups + group] * parts[group * blocks + block] }
+                        even += odd
                         for index in (8 * block)..<min(8 * block + 8, classCount) {
-                            result[out + index] = sum[index % 8]
+                            result[out + index] = even[index % 8]
                         }
                     }
                 }
@@ -94,17 +108,29 @@ public struct LastLayerPasses: Sendable {
         }
     }
 
-    /// Each group's part of a row's logits; classes lie side by side, so that their sums need no order of their own.
+    /// Each group's part of a row's logits; classes lie side by side, and four features are summed at once.
     private func sumGroups(_ features: [Float], _ row: Int, into parts: inout [Classes]) {
+        let (blocks, groupSize, groups) = (blocks, groupSize, featureCount / groupSize)
         features.withUnsafeBufferPointer { features in
             columns.withUnsafeBufferPointer { columns in
-                for group in 0..<(featureCount / groupSize) {
+                let values = UnsafeBufferPointer(rebasing: features[(row * featureCount)..<((row + 1) * featureCount)])
+                for group in 0..<groups {
+                    let end = (group + 1) * groupSize
                     for block in 0..<blocks {
-                        var sum = Classes.zero
-                        for feature in (group * groupSize)..<((group + 1) * groupSize) {
-                            sum += features[row * featureCount + feature] * columns[feature * blocks + block]
+                        var (first, second, third, fourth) = (Classes.zero, Classes.zero, Classes.zero, Classes.zero)
+                        var feature = group * groupSize
+                        while feature + 3 < end {
+                            first += values[feature] * columns[feature * blocks + block]
+                            second += values[feature + 1] * columns[(feature + 1) * blocks + block]
+                            third += values[feature + 2] * columns[(feature + 2) * blocks + block]
+                            fourth += values[feature + 3] * columns[(feature + 3) * blocks + block]
+                            feature += 4
                         }
-                        parts[group * blocks + block] = sum
+                        while feature < end {
+                            first += values[feature] * columns[feature * blocks + block]
+                            feature += 1
+                        }
+                        parts[group * blocks + block] = (first + second) + (third + fourth)
                     }
                 }
             }

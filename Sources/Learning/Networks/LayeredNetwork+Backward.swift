@@ -79,6 +79,11 @@ extension LayeredNetwork: TrainableNetwork {
         }
         buffers.reserveInputGradient()
         backward(rows: rows, step: nil, featureGradient: nil, reachesInput: true)
+        writeInputGradient(rows: rows, into: out)
+    }
+
+    private func writeInputGradient(rows: Int, into out: UnsafeMutablePointer<Float>) {
+        let shape = plan.nodes[0].shape
         let gradient = buffers.gradients[0]
         for row in 0..<rows {
             ckl_scatter_floats(
@@ -109,13 +114,26 @@ extension LayeredNetwork: TrainableNetwork {
     }
 
     func collectGradient(rows: Int, featureGradient: UnsafePointer<Float>?) {
-        // With a learning rate and a momentum of zero a step leaves `v = g` and `w`.
-        let step = ParameterStep(
+        backward(rows: rows, step: collectingStep, featureGradient: featureGradient, reachesInput: false)
+    }
+
+    func collectGradients(rows: Int, inputs: UnsafeMutablePointer<Float>) {
+        if case .recurrent = plan.nodes[1].operation {
+            inputGradient(rows: rows, into: inputs)
+            return collectGradient(rows: rows, featureGradient: nil)
+        }
+        buffers.reserveInputGradient()
+        backward(rows: rows, step: collectingStep, featureGradient: nil, reachesInput: true)
+        writeInputGradient(rows: rows, into: inputs)
+    }
+
+    /// With a learning rate and a momentum of zero a step leaves `v = g` and `w`.
+    private var collectingStep: ParameterStep {
+        ParameterStep(
             settings: ckt_step(learning_rate: 0, decay: 0, momentum: 0),
             velocity: collecting.gradient.values,
             offset: nil
         )
-        backward(rows: rows, step: step, featureGradient: featureGradient, reachesInput: false)
     }
 
     func collectedGradient() -> ParameterVector { unpacked(collecting.gradient.values) }

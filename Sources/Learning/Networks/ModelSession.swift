@@ -110,11 +110,38 @@ public final class ModelSession {
     }
 
     /// The gradient with respect to the parameters, after ``objective(_:)``; zero at running statistics.
-    public func parameterGradient() -> ParameterVector {
+    ///
+    /// - Parameter featureGradient: a further gradient with respect to the features, `rows` x ``featureCount``.
+    /// - Precondition: features of a dense layer where a gradient with respect to them is given.
+    public func parameterGradient(featureGradient: [Float]? = nil) -> ParameterVector {
         if !canCollect { network.prepareCollecting() }
         canCollect = true
-        network.collectGradient(rows: rows, featureGradient: nil)
+        guard let featureGradient else {
+            network.collectGradient(rows: rows, featureGradient: nil)
+            return network.collectedGradient()
+        }
+        let (batch, count) = (network.featureBatch(rows: rows), featureCount)
+        precondition(featureGradient.count == rows * count, "a gradient has its features' size")
+        precondition(batch.featureCount == count, "features of a dense layer lie side by side")
+        var laid = [Float](repeating: 0, count: rows * batch.stride)
+        for row in 0..<rows {
+            for index in 0..<count { laid[row * batch.stride + index] = featureGradient[row * count + index] }
+        }
+        laid.withUnsafeBufferPointer { network.collectGradient(rows: rows, featureGradient: $0.baseAddress) }
         return network.collectedGradient()
+    }
+
+    /// The gradients with respect to the inputs and to the parameters, after ``objective(_:)``: the same as one by one,
+    /// in one pass where the model can.
+    public func gradients() -> (inputs: [Float], parameters: ParameterVector) {
+        if !canCollect { network.prepareCollecting() }
+        canCollect = true
+        let inputs = [Float](unsafeUninitializedCapacity: rows * model.inputCount) { out, count in
+            count = rows * model.inputCount
+            guard let out = out.baseAddress else { return }
+            network.collectGradients(rows: rows, inputs: out)
+        }
+        return (inputs, network.collectedGradient())
     }
 
     /// The parameters with the batch's mean and unbiased variance in place of the running ones, after a forward pass

@@ -84,6 +84,9 @@ protocol TrainableNetwork: AnyObject {
     func prepareCollecting()
     /// Collects the gradient of the batch's loss, without decay and offset; the parameters stay as they are.
     func collectGradient(rows: Int, featureGradient: UnsafePointer<Float>?)
+    /// Collects the gradient as ``collectGradient(rows:featureGradient:)`` does, and writes that with respect to the
+    /// inputs as ``inputGradient(rows:into:)`` does.
+    func collectGradients(rows: Int, inputs: UnsafeMutablePointer<Float>)
     /// The collected gradient in the model's layout; zeros where steps change nothing.
     func collectedGradient() -> ParameterVector
     /// Keeps the parameters and moves them by `radius` along the collected gradient.
@@ -93,6 +96,11 @@ protocol TrainableNetwork: AnyObject {
 }
 
 extension TrainableNetwork {
+    func collectGradients(rows: Int, inputs: UnsafeMutablePointer<Float>) {
+        inputGradient(rows: rows, into: inputs)
+        collectGradient(rows: rows, featureGradient: nil)
+    }
+
     /// One SGD step without a further gradient at the features.
     func backwardAndStep(rows: Int, learningRate: Float, decay: Float, momentum: Float) {
         backwardAndStep(
