@@ -69,7 +69,7 @@ let package = Package(
 
         // Training, and the heavy work of a round, the same in every shell.
         module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"]),
-        module("Adaptation", ["Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
+        module("Adaptation", ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         module(
             "RoundWork",
             ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]

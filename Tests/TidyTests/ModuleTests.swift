@@ -20,7 +20,7 @@ import Testing
         "Messaging": ["EventLoop", "Rounds", "Wire"],
         "Ledger": ["Digest", "ModelState", "Rounds", "UpdateCoding"],
         "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"],
-        "Adaptation": ["Learning", "ModelState", "Randomness", "Rounds", "Selection"],
+        "Adaptation": ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
         "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
         "Coordinator": [
             "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",

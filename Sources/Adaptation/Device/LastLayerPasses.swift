@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
 public import ModelState
 public import Randomness
 
@@ -17,12 +18,11 @@ public struct LastLayerPasses: Sendable {
     public let classCount: Int
     private let featureCount: Int
     private let groupSize: Int
-    /// The classes in blocks of eight; what lies beyond the last class is 0.
-    private typealias Classes = SIMD8<Float>
-    private let blocks: Int
+    /// The classes, rounded up to whole vectors of 16; what lies beyond the last class is 0.
+    private let lanes: Int
     /// The weights of each feature for all classes.
-    private let columns: [Classes]
-    private let start: [Classes]
+    private let columns: [Float]
+    private let start: [Float]
 
     /// Takes the last layer from a model's parameters.
     ///
@@ -52,24 +52,19 @@ public struct LastLayerPasses: Sendable {
         self.rate = rate
         self.groupSize = groupSize
         let (classCount, featureCount) = (bias.count, weight.count / bias.count)
-        let blocks = (classCount + 7) / 8
-        (self.classCount, self.featureCount, self.blocks) = (classCount, featureCount, blocks)
-        var columns = [Classes](repeating: .zero, count: featureCount * blocks)
-        var start = [Classes](repeating: .zero, count: blocks)
-        let (weights, biases) = (parameters.section(weight).elements, parameters.section(bias).elements)
-        for index in 0..<classCount { start[index / 8][index % 8] = biases[index] }
-        let lanes = 8 * blocks
-        columns.withUnsafeMutableBytes { bytes in
-            weights.withUnsafeBufferPointer { weights in
-                let columns = bytes.assumingMemoryBound(to: Float.self)
+        let lanes = (classCount + 15) / 16 * 16
+        (self.classCount, self.featureCount, self.lanes) = (classCount, featureCount, lanes)
+        (columns, start) = parameters.withElements { elements in
+            var columns = [Float](repeating: 0, count: featureCount * lanes)
+            columns.withUnsafeMutableBufferPointer { columns in
                 for index in 0..<classCount {
-                    for feature in 0..<featureCount {
-                        columns[feature * lanes + index] = weights[index * featureCount + feature]
-                    }
+                    let row = weight.lowerBound + index * featureCount
+                    for feature in 0..<featureCount { columns[feature * lanes + index] = elements[row + feature] }
                 }
             }
+            let start = (0..<lanes).map { $0 < classCount ? elements[bias.lowerBound + $0] : 0 }
+            return (columns, start)
         }
-        (self.columns, self.start) = (columns, start)
     }
 
     /// The logits of all passes: pass after pass, in each row after row.
@@ -81,56 +76,20 @@ public struct LastLayerPasses: Sendable {
         var generator = SeededGenerator(seed: seed.deriving("last-layer-passes"))
         let scale = 1 / (1 - rate)
         let masks = (0..<(passCount * groups)).map { _ in generator.uniformFloat() < rate ? 0 : scale }
-        var parts = [Classes](repeating: .zero, count: groups * blocks)
+        var parts = [Float](repeating: 0, count: groups * lanes)
         return [Float](unsafeUninitializedCapacity: passCount * rows * classCount) { result, count in
-            for row in 0..<rows {
-                sumGroups(features, row, into: &parts)
-                for pass in 0..<passCount {
-                    let out = (pass * rows + row) * classCount
-                    for block in 0..<blocks {
-                        // Two sums at once: one would wait for itself.
-                        var (even, odd) = (start[block], Classes.zero)
-                        var group = 0
-                        while group + 1 < groups {
-                            even += masks[pass * groups + group] * parts[group * blocks + block]
-                            odd += masks[pass * groups + group + 1] * parts[(group + 1) * blocks + block]
-                            group += 2
-                        }
-                        if group < groups { even += masks[pass * groups + group] * parts[group * blocks + block] }
-                        even += odd
-                        for index in (8 * block)..<min(8 * block + 8, classCount) {
-                            result[out + index] = even[index % 8]
-                        }
-                    }
-                }
-            }
             count = passCount * rows * classCount
-        }
-    }
-
-    /// Each group's part of a row's logits; classes lie side by side, and four features are summed at once.
-    private func sumGroups(_ features: [Float], _ row: Int, into parts: inout [Classes]) {
-        let (blocks, groupSize, groups) = (blocks, groupSize, featureCount / groupSize)
-        features.withUnsafeBufferPointer { features in
-            columns.withUnsafeBufferPointer { columns in
-                let values = UnsafeBufferPointer(rebasing: features[(row * featureCount)..<((row + 1) * featureCount)])
-                for group in 0..<groups {
-                    let end = (group + 1) * groupSize
-                    for block in 0..<blocks {
-                        var (first, second, third, fourth) = (Classes.zero, Classes.zero, Classes.zero, Classes.zero)
-                        var feature = group * groupSize
-                        while feature + 3 < end {
-                            first += values[feature] * columns[feature * blocks + block]
-                            second += values[feature + 1] * columns[(feature + 1) * blocks + block]
-                            third += values[feature + 2] * columns[(feature + 2) * blocks + block]
-                            fourth += values[feature + 3] * columns[(feature + 3) * blocks + block]
-                            feature += 4
+            guard let result = result.baseAddress else { return }
+            features.withUnsafeBufferPointer { features in
+                guard let features = features.baseAddress else { return }
+                for row in 0..<rows {
+                    ckl_group_sums(features + row * featureCount, columns, groups, groupSize, lanes, &parts)
+                    masks.withUnsafeBufferPointer { masks in
+                        for pass in 0..<passCount {
+                            let out = result + (pass * rows + row) * classCount
+                            let mask = masks.baseAddress.map { $0 + pass * groups }
+                            ckl_masked_sums(start, parts, mask, groups, lanes, classCount, out)
                         }
-                        while feature < end {
-                            first += values[feature] * columns[feature * blocks + block]
-                            feature += 1
-                        }
-                        parts[group * blocks + block] = (first + second) + (third + fourth)
                     }
                 }
             }

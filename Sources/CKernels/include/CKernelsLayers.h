@@ -69,4 +69,12 @@ void ckl_gru_forward(
 void ckl_gru_gradient(
     size_t hidden, float *restrict g, const float *restrict h, const float *restrict n, float *restrict dh,
     float *restrict dx);
+// Sums of a dense layer by groups of features that follow each other: out[g][c] = sum of x[f] * w[f][c] over the `size`
+// features f of group g. Rows of w and out have `lanes` values, a multiple of 16.
+void ckl_group_sums(const float *x, const float *w, size_t groups, size_t size, size_t lanes, float *out);
+// out[c] = start[c] + sum of mask[g] * parts[g][c] over the groups, for c below `count`; start and rows of parts have
+// `lanes` values, a multiple of 16, at least `count`.
+void ckl_masked_sums(
+    const float *start, const float *parts, const float *mask, size_t groups, size_t lanes, size_t count, float *out);
+
 #endif
