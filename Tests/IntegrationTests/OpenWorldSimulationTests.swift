@@ -19,6 +19,7 @@ struct OpenWorldSimulationTests {
           rare_classes: 2
           local_centroids: 8
           warm_up: 1
+          supervised_rounds: 1
         """
 
     @Test func everyMethodIsMeasuredAndTheSeedDecides() async throws {

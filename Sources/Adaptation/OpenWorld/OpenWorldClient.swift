@@ -19,6 +19,8 @@ struct OpenWorldClient {
 
     /// The features that centroids are made of.
     private static let memory = 1_024
+    /// The largest norm of a step's gradient.
+    private static let maximumNorm = 1.0
     let table: SampleTable
     /// The classes of labelled samples; nil for unlabelled ones.
     let labels: [Int?]
@@ -57,6 +59,9 @@ struct OpenWorldClient {
                 session.objective { _ in 0 }
                 var gradient = session.parameterGradient(featureGradient: step.features.values)
                 OpenWorldHead.add(step.head, to: &gradient, session.model)
+                // Directions of short features have large gradients, which would end what a ReLU passes.
+                let norm = gradient.squaredNorm.squareRoot()
+                if norm > Self.maximumNorm { gradient.scale(by: Float(Self.maximumNorm / norm)) }
                 velocity.scale(by: 0.9)
                 velocity.add(gradient)
                 parameters.add(velocity, scale: -scenario.learningRate)

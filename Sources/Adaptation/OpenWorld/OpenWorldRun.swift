@@ -56,10 +56,10 @@ public enum OpenWorldRun {
         let clients = try deal(try data.requireTrain(), scenario, seed: seed)
         var parameters = model.initialParameters(seed: seed.deriving("initial"))
         var objective = OpenWorldObjective()
-        objective.usesUnlabelled = piece.method != .supervised
         let suppression = try SuppressedConfidence(base: scenario.base)
         var run = OpenWorldResult.Run(seed: piece.seed, method: piece.method)
         for round in 0..<scenario.rounds {
+            objective.usesUnlabelled = piece.method != .supervised && round >= scenario.supervisedRounds
             let contributions = try clients.enumerated().map { number, client in
                 try client.train(
                     session,

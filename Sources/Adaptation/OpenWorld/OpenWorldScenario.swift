@@ -66,6 +66,8 @@ public struct OpenWorldScenario: Sendable {
     public var alignment: Float = 0.5
     /// The cluster's probability from which it labels.
     public var clusterFloor: Float = 0.95
+    /// The first rounds of every method, with labelled samples alone: what a pre-trained model stands for elsewhere.
+    public var supervisedRounds = 4
     /// The rounds before centroids count; two rounds later they label.
     public var warmUp = 5
 
@@ -96,7 +98,7 @@ extension OpenWorldScenario: Decodable {
             let known = [
                 "data", "methods", "model", "clients", "rounds", "local_epochs", "batch_size", "learning_rate",
                 "samples", "seen_classes", "labelled_fraction", "rare_classes", "suppression", "base",
-                "local_centroids", "alignment", "cluster_floor", "warm_up",
+                "local_centroids", "alignment", "cluster_floor", "warm_up", "supervised_rounds",
             ]
             let file = try StrictContainer(decoder, known: known)
             scenario = OpenWorldScenario(data: try file.required("data"))
@@ -122,6 +124,7 @@ extension OpenWorldScenario: Decodable {
             scenario.alignment = try file.value("alignment", default: scenario.alignment)
             scenario.clusterFloor = try file.value("cluster_floor", default: scenario.clusterFloor)
             scenario.warmUp = try file.value("warm_up", default: scenario.warmUp)
+            scenario.supervisedRounds = try file.value("supervised_rounds", default: scenario.supervisedRounds)
             try check(file)
         }
 
@@ -143,6 +146,7 @@ extension OpenWorldScenario: Decodable {
             try file.check(scenario.base > 0 && scenario.base <= 1, "base", "above 0, at most 1")
             try file.check((1...4_096).contains(scenario.localCentroids), "local_centroids", "1 to 4096")
             try file.check(scenario.warmUp >= 0, "warm_up", "0 or more")
+            try file.check(scenario.supervisedRounds >= 0, "supervised_rounds", "0 or more")
         }
     }
 }
