@@ -27,13 +27,17 @@ package struct ClientMemory: Sendable, Equatable {
 
     /// Learns which update counted last, before the next training.
     ///
+    /// An agent may stop after its memory is stored and before its update is: then the update that is asked for is the
+    /// open one, and is made again with the same bits.
+    ///
     /// - Returns: what became of the open update.
-    mutating func settle(counted: CountedUpdate?) -> EncodingOutcome {
+    mutating func settle(counted: CountedUpdate?, asked: CountedUpdate) -> EncodingOutcome {
         let isCounted = last != nil && last == counted
+        let isRepeated = !isCounted && last == asked
         if last != nil, !isCounted { state = previous }
         previous = ClientState()
         last = nil
-        return isCounted ? .accepted : .refused
+        return isCounted ? .accepted : isRepeated ? .repeated : .refused
     }
 
     /// Keeps what a training made of the state, until its fate is known.

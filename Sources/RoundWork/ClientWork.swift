@@ -61,7 +61,8 @@ package struct ClientWork: Sendable {
     /// Learns from the task which update counted last; to be called once, before the training.
     package func settle(_ memory: inout ClientMemory) {
         guard remembers else { return }
-        let outcome = memory.settle(counted: task.counted)
+        let asked = CountedUpdate(round: task.key.round, attempt: task.key.attempt)
+        let outcome = memory.settle(counted: task.counted, asked: asked)
         if let kept = memory.encoder { memory.settleEncoder(kept, task.codec, outcome) }
     }
 

@@ -85,6 +85,29 @@ struct ClientMemoryTests {
         #expect(forgetful.squaredNorm > mixed.squaredNorm)
     }
 
+    /// An agent that stopped between storing its memory and storing its update is asked for the same update again.
+    @Test(arguments: [
+        "topk:fraction=0.1+ef14", "ecdq:bits=2+ef21", "topk:fraction=0.1+dgc", "powersgd:rank=1",
+        "ecdq:bits=2+adaptive",
+    ])
+    func anUpdateThatIsMadeAgainHasTheSameBytes(codec: String) throws {
+        func bytes(repeating repeated: UInt32?) throws -> [[UInt8]] {
+            var memory = ClientMemory()
+            return try (1...5).map { (round: UInt32) in
+                let last = round > 1 ? counted(round - 1) : nil
+                let work = try ClientWork(task(round: round, counted: last, codec: codec))
+                if round == repeated {
+                    work.settle(&memory)
+                    _ = try work.code(vector(round), state: ClientState(), memory: &memory)
+                }
+                work.settle(&memory)
+                return try work.code(vector(round), state: ClientState(), memory: &memory).array
+            }
+        }
+        let undisturbed = try bytes(repeating: nil)
+        for round in [UInt32(1), 3] { #expect(try bytes(repeating: round) == undisturbed, "round \(round)") }
+    }
+
     @Test func theMethodsStateFollowsTheUpdatesThatCounted() throws {
         var memory = ClientMemory()
         var state = ClientState()

@@ -26,8 +26,15 @@ public struct EncoderMemory: Sendable, Equatable, Codable {
 
     mutating func settle(_ outcome: EncodingOutcome) {
         guard let pending else { return }
-        vectors = outcome == .accepted ? pending.accepted : pending.refused
-        if outcome == .accepted { lastRound = pending.round }
+        switch outcome {
+        case .accepted:
+            vectors = pending.accepted
+            lastRound = pending.round
+        case .refused:
+            vectors = pending.refused
+        case .repeated:
+            break
+        }
         self.pending = nil
     }
 

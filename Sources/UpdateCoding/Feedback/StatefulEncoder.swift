@@ -57,6 +57,8 @@ public enum EncodingOutcome: String, Sendable, Codable {
     case accepted
     /// The coordinator refused it, or the round ended without it.
     case refused
+    /// It never left the client and is made again: as if it had not been coded.
+    case repeated
 }
 
 /// Codes without memory.

@@ -177,8 +177,11 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private func runSweep() async throws {
-        guard output == nil, outputs.record == nil else {
-            throw Failure(.badInput, "a sweep has many models and runs; --output and --record go with a single one")
+        guard output == nil, outputs.record == nil, checkpoint == nil else {
+            throw Failure(
+                .badInput,
+                "a sweep has many models and runs; --output, --record and --checkpoint go with a single one"
+            )
         }
         let run = SweepRun(
             scenario: try SweepScenario(at: scenario, overrides: allOverrides),
