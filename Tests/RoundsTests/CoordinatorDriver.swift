@@ -13,13 +13,19 @@ struct CoordinatorDriver {
     var holdsChecks = false
     var holdsSpools = false
     var holdsDurable = false
+    var holdsModels = false
     /// What a check finds.
     var check = UpdateCheck.passed(norm: 1)
     /// The bytes that spools hold when they are opened.
     var heldBytes = 0
     private(set) var journal: [JournalEntry] = []
 
-    init(configuration: CoordinatorConfiguration = CoordinatorConfiguration(), recovering: [RecoveredJob] = []) {
+    init(
+        configuration: CoordinatorConfiguration = CoordinatorConfiguration(),
+        recovering: [RecoveredJob] = [],
+        holdsModels: Bool = false
+    ) {
+        self.holdsModels = holdsModels
         core = CoordinatorCore(configuration: configuration, recovering: recovering, at: .start) {
             $0.model.kind == "unknown" ? "no model is called unknown" : nil
         }
@@ -48,7 +54,8 @@ struct CoordinatorDriver {
         case .openSpool(let offer):
             return holdsSpools ? nil : .spoolOpened(offer.key, offer.digest, heldBytes: heldBytes)
         case .check(let offer, _): return holdsChecks ? nil : .checked(offer.key, offer.digest, check)
-        case .prepareModel(let job, let round, _): return .job(job, .modelReady(.sample(round.value)))
+        case .prepareModel(let job, let round, _):
+            return holdsModels ? nil : .job(job, .modelReady(.sample(round.value)))
         case .fold(let job, let round, _): return .job(job, .folded(.sample(round.value)))
         case .makeDurable(let job, let round): return holdsDurable ? nil : .durable(job, round)
         default: return nil

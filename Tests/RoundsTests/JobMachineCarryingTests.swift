@@ -128,6 +128,37 @@ struct JobMachineCarryingTests {
         #expect(again.tasks.map(\.key.agent) == [all[0], all[1]], "the others have their work still")
     }
 
+    @Test func carriedWorkIsWelcomeWhileTheNextRoundIsJournaled() {
+        let all = agents(4)
+        var job = Self.buffered(cohort: 2)
+        job.holds = { $0 == .roundStarted }
+        job.verify(all[0])
+        job.verify(all[1])
+        #expect(job.machine.standing(of: job.key(all[2])) == .wanted)
+        job.verify(all[2])
+        #expect(job.machine.standing(of: job.key(all[2])) == .inHand)
+        job.holds = { _ in false }
+        job.give(.recorded(.roundStarted))
+        #expect(job.machine.standing(of: job.key(all[2])) == .accepted)
+    }
+
+    @Test func carriedWorkMayFailWhileTheNextRoundIsJournaled() {
+        let all = agents(4)
+        var job = Self.buffered(cohort: 2)
+        job.holds = { $0 == .roundStarted }
+        job.verify(all[0])
+        job.verify(all[1])
+        #expect(job.machine.carriedKey(of: all[3]) == job.key(all[3]))
+        job.give(.failed(job.key(all[3]), .lateUpdate, ""))
+        #expect(job.machine.carriedKey(of: all[3]) == nil)
+        job.holds = { _ in false }
+        job.give(.recorded(.roundStarted))
+        job.clear()
+        job.verify(all[2])
+        job.verify(all[0], round: 2)
+        #expect(job.tasks.map(\.key.agent).contains(all[3]), "it is asked anew in the next round")
+    }
+
     @Test func overlappedAgentsTrainOnFromTheModelBefore() {
         let all = agents(2)
         let policy = RoundPolicy(mode: .overlapped, quorum: 1, deadline: DurationText(.seconds(60)))

@@ -11,6 +11,7 @@ extension CoordinatorCore {
         jobs[id] = job
         if case .modelReady(let prepared) = input, id == activeJob { serve(prepared.reference, first: true) }
         for action in wanted { perform(action, of: id, now, &actions) }
+        if case .modelReady = input { takeEarlyOffers(now, &actions) }
     }
 
     private mutating func serve(_ model: ModelReference, first: Bool) {

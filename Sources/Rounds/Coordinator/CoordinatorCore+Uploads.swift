@@ -9,6 +9,12 @@ extension CoordinatorCore {
         _ actions: inout [CoordinatorAction]
     ) {
         let parts = servedModels.lazy.flatMap(\.parts)
+        if let job = activeJob, jobs[job]?.isTakingUp == true {
+            // Which models there are is not known yet; the agent keeps its task and asks again.
+            let text = "the coordinator takes up its job"
+            let pause = configuration.reconnectEarliest
+            return drop(connection, Goodbye(.overloaded, text, retryAfter: pause), now, &actions)
+        }
         guard let job = activeJob, let part = parts.first(where: { $0.digest == request.digest }),
             request.offset >= 0, request.offset <= part.byteCount
         else {
@@ -53,7 +59,10 @@ extension CoordinatorCore {
         case .accepted:
             send(.accepted(offer.key), to: connection, &actions)
             releaseDurable(offer.key, connection, &actions)
-        case .inHand, .notYet:
+        case .notYet:
+            // Whoever can be asked again offers again; this is for those whose model is not to be had any more.
+            if job.awaitsRecovered(offer.key) { earlyOffers[agent] = offer }
+        case .inHand:
             break
         case .refused(let reason):
             // Of rounds before the last it is not known any more who counted: the agent is told that it may forget.
@@ -63,6 +72,16 @@ extension CoordinatorCore {
             releaseDurable(offer.key, connection, &actions)
         case .wanted:
             wanted(offer, connection, job, now, &actions)
+        }
+    }
+
+    /// Looks at what was offered before the round was taken up, of agents that are still connected.
+    mutating func takeEarlyOffers(_ now: Instant, _ actions: inout [CoordinatorAction]) {
+        let offers = earlyOffers
+        earlyOffers = [:]
+        for (agent, offer) in offers.sorted(by: { $0.key < $1.key }) {
+            guard let connection = connection(of: agent) else { continue }
+            offered(offer, by: agent, connection, now, &actions)
         }
     }
 

@@ -28,6 +28,8 @@ public struct CoordinatorCore: Sendable {
     var activeJob: JobID?
     var lastJobNumber: UInt64 = 0
     var uploads = UploadTable()
+    /// What agents offered before their round was taken up after a restart: looked at once it is.
+    var earlyOffers: [AgentID: UpdateOffer] = [:]
     var evaluations: [RoundNumber: EvaluationCollector] = [:]
     /// The models that agents may ask for: the active job's current and last one.
     var servedModels: [ModelReference] = []

@@ -4,9 +4,30 @@
 extension JobMachine {
     /// What an agent was asked for earlier and still works on, in any stage.
     func carriedKey(of agent: AgentID) -> UpdateKey? {
-        if let task = carried[agent] { return task.key }
+        if let task = carriedTask(of: agent) { return task.key }
         guard case .training(let round) = stage, round.standing[agent] == .pending else { return nil }
         return round.policy.carriesWork ? round.task(of: agent).key : nil
+    }
+
+    /// What an agent was asked for earlier, between two rounds or while the next one is being journaled.
+    func carriedTask(of agent: AgentID) -> AskedTask? {
+        if let task = carried[agent] { return task }
+        guard case .starting(let round) = stage, round.standing[agent] == .pending else { return nil }
+        return round.carried[agent]
+    }
+
+    /// Whether the job has not begun or gone on yet: which model it has, and who is asked, is not known before.
+    var isTakingUp: Bool {
+        switch stage {
+        case .queued, .preparing: true
+        default: false
+        }
+    }
+
+    /// Whether the round that a restart found open waits for this update.
+    func awaitsRecovered(_ key: UpdateKey) -> Bool {
+        guard let round = recoveredRound, round.cohort.contains(key.agent) else { return false }
+        return round.key(of: key.agent, job) == key
     }
 
     /// Whether an update counts in the round that is under way.
@@ -87,6 +108,10 @@ extension JobMachine {
         _ actions: inout [JobAction]
     ) {
         carried[key.agent] = nil
+        if case .starting(var round) = stage {
+            round.set(key.agent, to: .failed(reason))
+            stage = .starting(round)
+        }
         held.removeAll { $0.key == key }
         tellFailure(key, reason, message, &actions)
     }

@@ -32,7 +32,7 @@ extension JobMachine {
     /// Says whether the update of this key is wanted now.
     public func standing(of key: UpdateKey) -> OfferStanding {
         if lastCommitted.contains(key) { return .accepted }
-        if carried[key.agent]?.key == key {
+        if carriedTask(of: key.agent)?.key == key {
             return held.contains { $0.key == key } ? .inHand : .wanted
         }
         if key.round <= status.round, !specification.round.carriesWork { return .refused(.lateUpdate) }
@@ -173,7 +173,7 @@ extension JobMachine {
         _ now: Instant,
         _ actions: inout [JobAction]
     ) {
-        if carried[key.agent]?.key == key { return carriedFailed(key, reason, message, &actions) }
+        if carriedTask(of: key.agent)?.key == key { return carriedFailed(key, reason, message, &actions) }
         guard case .training(var round) = stage, key == round.task(of: key.agent).key,
             round.standing[key.agent] == .pending
         else { return }

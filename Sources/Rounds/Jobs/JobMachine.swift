@@ -233,7 +233,7 @@ public struct JobMachine: Sendable {
     private mutating func agentAvailable(_ agent: AgentID, _ now: Instant, _ actions: inout [JobAction]) {
         insert(agent)
         away.remove(agent)
-        if let task = carried[agent], !held.contains(where: { $0.key == task.key }) {
+        if let task = carriedTask(of: agent), !held.contains(where: { $0.key == task.key }) {
             // It may have come back without what it was asked for.
             assign(task, deadline: now.advanced(by: specification.round.deadline.duration), now, &actions)
         }

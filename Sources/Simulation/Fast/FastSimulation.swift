@@ -53,7 +53,7 @@ public final class FastSimulation {
     /// Rounds whose clients were trained together.
     private(set) var roundsTrainedTogether = 0
     private let begin: ContinuousClock.Instant
-    /// Where it keeps what it needs to go on; nil for nowhere.
+    /// The folder of its checkpoints; nil where none are made.
     private let checkpoints: CheckpointFolder?
     /// What the journal of a coordinator would tell; kept for checkpoints only.
     private var journal: RecoveredJob

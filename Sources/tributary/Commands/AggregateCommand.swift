@@ -86,7 +86,7 @@ struct AggregateCommand: AsyncParsableCommand {
             do {
                 return (try write(rule, of: updates, layout: updates.layout), [])
             } catch let error as AggregationError where error.code == .notFinite {
-                // At least one is to be left out: it is searched for now.
+                // The mean shows that there is such an update, the screening below shows which.
             }
         }
         let screened = try FiniteUpdates(screening: updates, engine: engine)
