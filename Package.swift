@@ -79,15 +79,15 @@ let package = Package(
         module(
             "Coordinator",
             [
-                "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
-                "RoundWork", "Rounds", "UpdateCoding", "Wire", logging, metrics,
+                "Adaptation", "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState",
+                "Randomness", "RoundWork", "Rounds", "UpdateCoding", "Wire", logging, metrics,
             ]
         ),
         module(
             "Agent",
             [
-                "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness", "RoundWork",
-                "Rounds", "UpdateCoding", "Wire", logging,
+                "Adaptation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
+                "RoundWork", "Rounds", "UpdateCoding", "Wire", logging,
             ]
         ),
         module(

@@ -16,9 +16,16 @@ public actor AgentDaemon {
     let logger: Logger
     let trainer: AgentTrainer
     let outbox: any UpdateOutbox
+    let agent: AgentID
+    /// What the agent has for adaptation jobs; nil for none.
+    let site: StreamSite?
+    let samples: SampleStore?
+    var runner: StreamRunner?
+    /// Called on the loop with every report of the stream.
+    let observer: (@Sendable (StreamReport) -> Void)?
 
     private var core: AgentCore
-    private var channel: CoordinatorChannel?
+    var channel: CoordinatorChannel?
     /// Tells the callbacks of the present connection from those of connections that are being closed.
     private var connectionNumber = 0
     private let resources = ChannelResources()
@@ -28,8 +35,10 @@ public actor AgentDaemon {
     private var sending: UpdateKey?
     /// What was read on the connection when the timer last looked.
     private var seenBytes: UInt64 = 0
-    private var chunkBytes = Limits.chunkBytes
+    private(set) var chunkBytes = Limits.chunkBytes
     private var outcome: AgentStop?
+    private var isFinished = false
+    private var whenRunnerEnded: (() -> Void)?
     private var whenStopped: [CheckedContinuation<AgentStop, Never>] = []
     private let origin: MonotonicInstant
 
@@ -43,32 +52,47 @@ public actor AgentDaemon {
     ///   - configuration: who the agent is.
     ///   - trainer: trains and evaluates on the site's data.
     ///   - outbox: keeps finished updates.
+    ///   - site: the stream and what may leave of it; nil for none.
     ///   - loop: a started loop.
     ///   - seed: the randomness of pauses between attempts to connect.
     ///   - logger: takes the log.
+    ///   - observer: is called on the loop with every report of the stream.
+    /// - Throws: `LedgerError` where the samples that wait cannot be read.
     public init(
         endpoint: TCPEndpoint,
         configuration: AgentConfiguration,
         trainer: AgentTrainer,
         outbox: any UpdateOutbox,
+        site: StreamSite? = nil,
         loop: EventLoop,
         seed: Seed,
-        logger: Logger
-    ) {
+        logger: Logger,
+        observer: (@Sendable (StreamReport) -> Void)? = nil
+    ) throws {
         self.endpoint = endpoint
         self.trainer = trainer
         self.outbox = outbox
         self.loop = loop
         self.logger = logger
         origin = loop.now
-        core = AgentCore(configuration: configuration, outbox: outbox.list(), seed: seed)
+        agent = configuration.agent
+        self.site = site
+        self.observer = observer
+        let samples = try site.map { try SampleStore(in: $0.state) }
+        self.samples = samples
+        core = AgentCore(
+            configuration: configuration,
+            outbox: outbox.list(),
+            samples: try samples.map { try Self.waiting($0, configuration.agent, logger) } ?? [],
+            seed: seed
+        )
     }
 
     /// Works until the agent is stopped or cannot go on; says why it ended.
     public func run() async -> AgentStop {
         timer = loop.makeTimer { self.timerFired() }
         feed(.start)
-        if let outcome { return outcome }
+        if let outcome, isFinished { return outcome }
         return await withCheckedContinuation { whenStopped.append($0) }
     }
 
@@ -88,7 +112,12 @@ public actor AgentDaemon {
 
     private var now: Instant { Instant(origin.duration(to: loop.now)) }
 
-    private func feed(_ input: AgentInput) {
+    func runnerEnded() {
+        whenRunnerEnded?()
+        whenRunnerEnded = nil
+    }
+
+    func feed(_ input: AgentInput) {
         guard outcome == nil else { return }
         inputs.append(input)
         guard !isDraining else { return }
@@ -109,7 +138,7 @@ public actor AgentDaemon {
     }
 
     /// Work on another thread hands its result back.
-    private nonisolated func deliver(_ input: AgentInput) {
+    nonisolated func deliver(_ input: AgentInput) {
         loop.execute { self.assumeIsolated { $0.feed(input) } }
     }
 
@@ -137,6 +166,18 @@ public actor AgentDaemon {
             if sending == key { channel?.stopTransfer() }
         case .forget(let key):
             forget(key)
+        case .stream(let task):
+            beginStream(task)
+        case .endStream(let end):
+            endStream(end)
+        case .sendSamples(let offer, let transfer, let offset):
+            sendSamples(offer, transfer: transfer, offset: offset)
+        case .settleSamples(let verdict):
+            settle(verdict)
+        case .adapt(let push):
+            runner?.adapt(push)
+        case .samplesPurged(let receipt):
+            purged(receipt)
         case .log(let line):
             log(line)
         case .stop(let reason):
@@ -261,6 +302,15 @@ public actor AgentDaemon {
     private func ended(_ reason: AgentStop) {
         outcome = reason
         timer?.cancel()
+        guard let runner else { return finished(reason) }
+        // What is in force is kept before the process ends.
+        runner.stop()
+        self.runner = nil
+        whenRunnerEnded = { self.finished(reason) }
+    }
+
+    private func finished(_ reason: AgentStop) {
+        isFinished = true
         for continuation in whenStopped { continuation.resume(returning: reason) }
         whenStopped = []
     }

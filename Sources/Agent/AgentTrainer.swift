@@ -37,7 +37,7 @@ public final class AgentTrainer: @unchecked Sendable {
     }
 
     private let data: Dataset
-    private let memories: AgentMemoryStore
+    let memories: AgentMemoryStore
     /// The memory of the job that trained last.
     private var memory: (job: JobID, value: ClientMemory)?
     private let queue = DispatchQueue(label: "tributary.agent.training")
@@ -219,6 +219,11 @@ public final class AgentTrainer: @unchecked Sendable {
             return Samples(SampleTable(bytes: [], shape: [1], labels: []))
         }
         return Samples(try data.requireTrain())
+    }
+
+    /// Gives the loaded model; nil where another one is loaded. Completes on the training thread.
+    func provide(_ reference: ModelReference, completion: @escaping @Sendable (ParameterVector?) -> Void) {
+        queue.async { [self] in completion(try? heldModel(reference)) }
     }
 
     private func heldModel(_ reference: ModelReference) throws -> ParameterVector {

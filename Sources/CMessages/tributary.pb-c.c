@@ -1268,10 +1268,472 @@ void   tributary__v1__round_committed__free_unpacked
   assert(message->base.descriptor == &tributary__v1__round_committed__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tributary__v1__stream_task__init
+                     (Tributary__V1__StreamTask         *message)
+{
+  static const Tributary__V1__StreamTask init_value = TRIBUTARY__V1__STREAM_TASK__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__stream_task__get_packed_size
+                     (const Tributary__V1__StreamTask *message)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_task__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__stream_task__pack
+                     (const Tributary__V1__StreamTask *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_task__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__stream_task__pack_to_buffer
+                     (const Tributary__V1__StreamTask *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_task__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__StreamTask *
+       tributary__v1__stream_task__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__StreamTask *)
+     protobuf_c_message_unpack (&tributary__v1__stream_task__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__stream_task__free_unpacked
+                     (Tributary__V1__StreamTask *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__stream_task__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__named_count__init
+                     (Tributary__V1__NamedCount         *message)
+{
+  static const Tributary__V1__NamedCount init_value = TRIBUTARY__V1__NAMED_COUNT__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__named_count__get_packed_size
+                     (const Tributary__V1__NamedCount *message)
+{
+  assert(message->base.descriptor == &tributary__v1__named_count__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__named_count__pack
+                     (const Tributary__V1__NamedCount *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__named_count__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__named_count__pack_to_buffer
+                     (const Tributary__V1__NamedCount *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__named_count__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__NamedCount *
+       tributary__v1__named_count__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__NamedCount *)
+     protobuf_c_message_unpack (&tributary__v1__named_count__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__named_count__free_unpacked
+                     (Tributary__V1__NamedCount *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__named_count__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__stream_report__init
+                     (Tributary__V1__StreamReport         *message)
+{
+  static const Tributary__V1__StreamReport init_value = TRIBUTARY__V1__STREAM_REPORT__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__stream_report__get_packed_size
+                     (const Tributary__V1__StreamReport *message)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_report__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__stream_report__pack
+                     (const Tributary__V1__StreamReport *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_report__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__stream_report__pack_to_buffer
+                     (const Tributary__V1__StreamReport *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_report__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__StreamReport *
+       tributary__v1__stream_report__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__StreamReport *)
+     protobuf_c_message_unpack (&tributary__v1__stream_report__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__stream_report__free_unpacked
+                     (Tributary__V1__StreamReport *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__stream_report__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__sample_offer__init
+                     (Tributary__V1__SampleOffer         *message)
+{
+  static const Tributary__V1__SampleOffer init_value = TRIBUTARY__V1__SAMPLE_OFFER__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__sample_offer__get_packed_size
+                     (const Tributary__V1__SampleOffer *message)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_offer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__sample_offer__pack
+                     (const Tributary__V1__SampleOffer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_offer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__sample_offer__pack_to_buffer
+                     (const Tributary__V1__SampleOffer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_offer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__SampleOffer *
+       tributary__v1__sample_offer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__SampleOffer *)
+     protobuf_c_message_unpack (&tributary__v1__sample_offer__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__sample_offer__free_unpacked
+                     (Tributary__V1__SampleOffer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__sample_offer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__sample_request__init
+                     (Tributary__V1__SampleRequest         *message)
+{
+  static const Tributary__V1__SampleRequest init_value = TRIBUTARY__V1__SAMPLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__sample_request__get_packed_size
+                     (const Tributary__V1__SampleRequest *message)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__sample_request__pack
+                     (const Tributary__V1__SampleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__sample_request__pack_to_buffer
+                     (const Tributary__V1__SampleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__SampleRequest *
+       tributary__v1__sample_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__SampleRequest *)
+     protobuf_c_message_unpack (&tributary__v1__sample_request__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__sample_request__free_unpacked
+                     (Tributary__V1__SampleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__sample_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__sample_verdict__init
+                     (Tributary__V1__SampleVerdict         *message)
+{
+  static const Tributary__V1__SampleVerdict init_value = TRIBUTARY__V1__SAMPLE_VERDICT__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__sample_verdict__get_packed_size
+                     (const Tributary__V1__SampleVerdict *message)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_verdict__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__sample_verdict__pack
+                     (const Tributary__V1__SampleVerdict *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_verdict__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__sample_verdict__pack_to_buffer
+                     (const Tributary__V1__SampleVerdict *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_verdict__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__SampleVerdict *
+       tributary__v1__sample_verdict__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__SampleVerdict *)
+     protobuf_c_message_unpack (&tributary__v1__sample_verdict__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__sample_verdict__free_unpacked
+                     (Tributary__V1__SampleVerdict *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__sample_verdict__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__adaptation_push__init
+                     (Tributary__V1__AdaptationPush         *message)
+{
+  static const Tributary__V1__AdaptationPush init_value = TRIBUTARY__V1__ADAPTATION_PUSH__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__adaptation_push__get_packed_size
+                     (const Tributary__V1__AdaptationPush *message)
+{
+  assert(message->base.descriptor == &tributary__v1__adaptation_push__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__adaptation_push__pack
+                     (const Tributary__V1__AdaptationPush *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__adaptation_push__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__adaptation_push__pack_to_buffer
+                     (const Tributary__V1__AdaptationPush *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__adaptation_push__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__AdaptationPush *
+       tributary__v1__adaptation_push__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__AdaptationPush *)
+     protobuf_c_message_unpack (&tributary__v1__adaptation_push__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__adaptation_push__free_unpacked
+                     (Tributary__V1__AdaptationPush *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__adaptation_push__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__stream_end__init
+                     (Tributary__V1__StreamEnd         *message)
+{
+  static const Tributary__V1__StreamEnd init_value = TRIBUTARY__V1__STREAM_END__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__stream_end__get_packed_size
+                     (const Tributary__V1__StreamEnd *message)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_end__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__stream_end__pack
+                     (const Tributary__V1__StreamEnd *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_end__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__stream_end__pack_to_buffer
+                     (const Tributary__V1__StreamEnd *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__stream_end__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__StreamEnd *
+       tributary__v1__stream_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__StreamEnd *)
+     protobuf_c_message_unpack (&tributary__v1__stream_end__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__stream_end__free_unpacked
+                     (Tributary__V1__StreamEnd *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__stream_end__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__purge_receipt__init
+                     (Tributary__V1__PurgeReceipt         *message)
+{
+  static const Tributary__V1__PurgeReceipt init_value = TRIBUTARY__V1__PURGE_RECEIPT__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__purge_receipt__get_packed_size
+                     (const Tributary__V1__PurgeReceipt *message)
+{
+  assert(message->base.descriptor == &tributary__v1__purge_receipt__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__purge_receipt__pack
+                     (const Tributary__V1__PurgeReceipt *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__purge_receipt__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__purge_receipt__pack_to_buffer
+                     (const Tributary__V1__PurgeReceipt *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__purge_receipt__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__PurgeReceipt *
+       tributary__v1__purge_receipt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__PurgeReceipt *)
+     protobuf_c_message_unpack (&tributary__v1__purge_receipt__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__purge_receipt__free_unpacked
+                     (Tributary__V1__PurgeReceipt *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__purge_receipt__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   tributary__v1__sample_holding__init
+                     (Tributary__V1__SampleHolding         *message)
+{
+  static const Tributary__V1__SampleHolding init_value = TRIBUTARY__V1__SAMPLE_HOLDING__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__sample_holding__get_packed_size
+                     (const Tributary__V1__SampleHolding *message)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_holding__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__sample_holding__pack
+                     (const Tributary__V1__SampleHolding *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_holding__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__sample_holding__pack_to_buffer
+                     (const Tributary__V1__SampleHolding *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__sample_holding__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__SampleHolding *
+       tributary__v1__sample_holding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__SampleHolding *)
+     protobuf_c_message_unpack (&tributary__v1__sample_holding__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__sample_holding__free_unpacked
+                     (Tributary__V1__SampleHolding *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__sample_holding__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   tributary__v1__operator_request__list__init
                      (Tributary__V1__OperatorRequest__List         *message)
 {
   static const Tributary__V1__OperatorRequest__List init_value = TRIBUTARY__V1__OPERATOR_REQUEST__LIST__INIT;
+  *message = init_value;
+}
+void   tributary__v1__operator_request__purge__init
+                     (Tributary__V1__OperatorRequest__Purge         *message)
+{
+  static const Tributary__V1__OperatorRequest__Purge init_value = TRIBUTARY__V1__OPERATOR_REQUEST__PURGE__INIT;
+  *message = init_value;
+}
+void   tributary__v1__operator_request__holdings__init
+                     (Tributary__V1__OperatorRequest__Holdings         *message)
+{
+  static const Tributary__V1__OperatorRequest__Holdings init_value = TRIBUTARY__V1__OPERATOR_REQUEST__HOLDINGS__INIT;
   *message = init_value;
 }
 void   tributary__v1__operator_request__init
@@ -1421,6 +1883,12 @@ void   tributary__v1__operator_reply__refusal__init
   static const Tributary__V1__OperatorReply__Refusal init_value = TRIBUTARY__V1__OPERATOR_REPLY__REFUSAL__INIT;
   *message = init_value;
 }
+void   tributary__v1__operator_reply__samples__init
+                     (Tributary__V1__OperatorReply__Samples         *message)
+{
+  static const Tributary__V1__OperatorReply__Samples init_value = TRIBUTARY__V1__OPERATOR_REPLY__SAMPLES__INIT;
+  *message = init_value;
+}
 void   tributary__v1__operator_reply__init
                      (Tributary__V1__OperatorReply         *message)
 {
@@ -1466,7 +1934,7 @@ void   tributary__v1__operator_reply__free_unpacked
   assert(message->base.descriptor == &tributary__v1__operator_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor tributary__v1__frame__field_descriptors[18] =
+static const ProtobufCFieldDescriptor tributary__v1__frame__field_descriptors[26] =
 {
   {
     "heartbeat",
@@ -1589,6 +2057,30 @@ static const ProtobufCFieldDescriptor tributary__v1__frame__field_descriptors[18
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "stream_report",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, stream_report),
+    &tributary__v1__stream_report__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_offer",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, sample_offer),
+    &tributary__v1__sample_offer__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "welcome",
     40,
     PROTOBUF_C_LABEL_NONE,
@@ -1684,33 +2176,113 @@ static const ProtobufCFieldDescriptor tributary__v1__frame__field_descriptors[18
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stream",
+    48,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, stream),
+    &tributary__v1__stream_task__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_request",
+    49,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, sample_request),
+    &tributary__v1__sample_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_verdict",
+    50,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, sample_verdict),
+    &tributary__v1__sample_verdict__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adaptation",
+    51,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, adaptation),
+    &tributary__v1__adaptation_push__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stream_end",
+    52,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, stream_end),
+    &tributary__v1__stream_end__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "samples_purged",
+    53,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__Frame, body_case),
+    offsetof(Tributary__V1__Frame, samples_purged),
+    &tributary__v1__purge_receipt__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__frame__field_indices_by_name[] = {
+  23,   /* field[23] = adaptation */
   4,   /* field[4] = blob_request */
-  16,   /* field[16] = cancel */
+  18,   /* field[18] = cancel */
   2,   /* field[2] = chunk */
-  12,   /* field[12] = evaluate */
+  14,   /* field[14] = evaluate */
   7,   /* field[7] = evaluation */
   1,   /* field[1] = goodbye */
   0,   /* field[0] = heartbeat */
   3,   /* field[3] = hello */
   6,   /* field[6] = offer */
-  17,   /* field[17] = operator_reply */
+  19,   /* field[19] = operator_reply */
   9,   /* field[9] = operator_request */
   5,   /* field[5] = progress */
-  15,   /* field[15] = round_committed */
+  17,   /* field[17] = round_committed */
+  11,   /* field[11] = sample_offer */
+  21,   /* field[21] = sample_request */
+  22,   /* field[22] = sample_verdict */
+  25,   /* field[25] = samples_purged */
+  20,   /* field[20] = stream */
+  24,   /* field[24] = stream_end */
+  10,   /* field[10] = stream_report */
   8,   /* field[8] = task_failed */
-  11,   /* field[11] = train */
-  13,   /* field[13] = upload_request */
-  14,   /* field[14] = verdict */
-  10,   /* field[10] = welcome */
+  13,   /* field[13] = train */
+  15,   /* field[15] = upload_request */
+  16,   /* field[16] = verdict */
+  12,   /* field[12] = welcome */
 };
 static const ProtobufCIntRange tributary__v1__frame__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 10, 3 },
-  { 40, 10 },
-  { 0, 18 }
+  { 40, 12 },
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor tributary__v1__frame__descriptor =
 {
@@ -1720,7 +2292,7 @@ const ProtobufCMessageDescriptor tributary__v1__frame__descriptor =
   "Tributary__V1__Frame",
   "tributary.v1",
   sizeof(Tributary__V1__Frame),
-  18,
+  26,
   tributary__v1__frame__field_descriptors,
   tributary__v1__frame__field_indices_by_name,
   3,  tributary__v1__frame__number_ranges,
@@ -3864,6 +4436,1023 @@ const ProtobufCMessageDescriptor tributary__v1__round_committed__descriptor =
   (ProtobufCMessageInit) tributary__v1__round_committed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor tributary__v1__stream_task__field_descriptors[8] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, base_model),
+    &tributary__v1__model_reference__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, model),
+    &tributary__v1__model_specification__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layout",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, layout),
+    &tributary__v1__tensor_layout__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "plan",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, plan),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seed",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, seed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kept_sequence",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamTask, kept_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__stream_task__field_indices_by_name[] = {
+  2,   /* field[2] = base_model */
+  0,   /* field[0] = job */
+  7,   /* field[7] = kept_sequence */
+  4,   /* field[4] = layout */
+  3,   /* field[3] = model */
+  1,   /* field[1] = name */
+  5,   /* field[5] = plan */
+  6,   /* field[6] = seed */
+};
+static const ProtobufCIntRange tributary__v1__stream_task__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor tributary__v1__stream_task__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.StreamTask",
+  "StreamTask",
+  "Tributary__V1__StreamTask",
+  "tributary.v1",
+  sizeof(Tributary__V1__StreamTask),
+  8,
+  tributary__v1__stream_task__field_descriptors,
+  tributary__v1__stream_task__field_indices_by_name,
+  1,  tributary__v1__stream_task__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__stream_task__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__named_count__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__NamedCount, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__NamedCount, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__named_count__field_indices_by_name[] = {
+  1,   /* field[1] = count */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange tributary__v1__named_count__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tributary__v1__named_count__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.NamedCount",
+  "NamedCount",
+  "Tributary__V1__NamedCount",
+  "tributary.v1",
+  sizeof(Tributary__V1__NamedCount),
+  2,
+  tributary__v1__named_count__field_descriptors,
+  tributary__v1__named_count__field_indices_by_name,
+  1,  tributary__v1__named_count__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__named_count__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__stream_report__field_descriptors[13] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "answered",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, answered),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "labelled",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, labelled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "correct",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, correct),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "uncertainty",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, uncertainty),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "chosen",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, chosen),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sent",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, sent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rollbacks",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, rollbacks),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "environments",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, environments),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "awaited_sequence",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, awaited_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_over",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamReport, is_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "withheld",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__StreamReport, n_withheld),
+    offsetof(Tributary__V1__StreamReport, withheld),
+    &tributary__v1__named_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__stream_report__field_indices_by_name[] = {
+  1,   /* field[1] = answered */
+  10,   /* field[10] = awaited_sequence */
+  5,   /* field[5] = chosen */
+  3,   /* field[3] = correct */
+  9,   /* field[9] = environments */
+  11,   /* field[11] = is_over */
+  0,   /* field[0] = job */
+  2,   /* field[2] = labelled */
+  8,   /* field[8] = rollbacks */
+  6,   /* field[6] = sent */
+  4,   /* field[4] = uncertainty */
+  7,   /* field[7] = version */
+  12,   /* field[12] = withheld */
+};
+static const ProtobufCIntRange tributary__v1__stream_report__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 13 }
+};
+const ProtobufCMessageDescriptor tributary__v1__stream_report__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.StreamReport",
+  "StreamReport",
+  "Tributary__V1__StreamReport",
+  "tributary.v1",
+  sizeof(Tributary__V1__StreamReport),
+  13,
+  tributary__v1__stream_report__field_descriptors,
+  tributary__v1__stream_report__field_indices_by_name,
+  1,  tributary__v1__stream_report__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__stream_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__sample_offer__field_descriptors[5] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleOffer, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleOffer, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleOffer, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleOffer, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleOffer, sample_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__sample_offer__field_indices_by_name[] = {
+  3,   /* field[3] = byte_count */
+  2,   /* field[2] = digest */
+  0,   /* field[0] = job */
+  4,   /* field[4] = sample_count */
+  1,   /* field[1] = sequence */
+};
+static const ProtobufCIntRange tributary__v1__sample_offer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor tributary__v1__sample_offer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.SampleOffer",
+  "SampleOffer",
+  "Tributary__V1__SampleOffer",
+  "tributary.v1",
+  sizeof(Tributary__V1__SampleOffer),
+  5,
+  tributary__v1__sample_offer__field_descriptors,
+  tributary__v1__sample_offer__field_indices_by_name,
+  1,  tributary__v1__sample_offer__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__sample_offer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__sample_request__field_descriptors[4] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleRequest, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleRequest, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transfer",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleRequest, transfer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleRequest, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__sample_request__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  3,   /* field[3] = offset */
+  1,   /* field[1] = sequence */
+  2,   /* field[2] = transfer */
+};
+static const ProtobufCIntRange tributary__v1__sample_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor tributary__v1__sample_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.SampleRequest",
+  "SampleRequest",
+  "Tributary__V1__SampleRequest",
+  "tributary.v1",
+  sizeof(Tributary__V1__SampleRequest),
+  4,
+  tributary__v1__sample_request__field_descriptors,
+  tributary__v1__sample_request__field_indices_by_name,
+  1,  tributary__v1__sample_request__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__sample_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__sample_verdict__field_descriptors[5] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleVerdict, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleVerdict, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_accepted",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleVerdict, is_accepted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleVerdict, reason),
+    &tributary__v1__reason_code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleVerdict, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__sample_verdict__field_indices_by_name[] = {
+  2,   /* field[2] = is_accepted */
+  0,   /* field[0] = job */
+  4,   /* field[4] = message */
+  3,   /* field[3] = reason */
+  1,   /* field[1] = sequence */
+};
+static const ProtobufCIntRange tributary__v1__sample_verdict__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor tributary__v1__sample_verdict__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.SampleVerdict",
+  "SampleVerdict",
+  "Tributary__V1__SampleVerdict",
+  "tributary.v1",
+  sizeof(Tributary__V1__SampleVerdict),
+  5,
+  tributary__v1__sample_verdict__field_descriptors,
+  tributary__v1__sample_verdict__field_indices_by_name,
+  1,  tributary__v1__sample_verdict__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__sample_verdict__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__adaptation_push__field_descriptors[5] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AdaptationPush, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AdaptationPush, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AdaptationPush, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AdaptationPush, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AdaptationPush, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__adaptation_push__field_indices_by_name[] = {
+  4,   /* field[4] = data */
+  3,   /* field[3] = digest */
+  0,   /* field[0] = job */
+  1,   /* field[1] = sequence */
+  2,   /* field[2] = version */
+};
+static const ProtobufCIntRange tributary__v1__adaptation_push__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor tributary__v1__adaptation_push__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.AdaptationPush",
+  "AdaptationPush",
+  "Tributary__V1__AdaptationPush",
+  "tributary.v1",
+  sizeof(Tributary__V1__AdaptationPush),
+  5,
+  tributary__v1__adaptation_push__field_descriptors,
+  tributary__v1__adaptation_push__field_indices_by_name,
+  1,  tributary__v1__adaptation_push__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__adaptation_push__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__stream_end__field_descriptors[3] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamEnd, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamEnd, reason),
+    &tributary__v1__reason_code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__StreamEnd, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__stream_end__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  2,   /* field[2] = message */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange tributary__v1__stream_end__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor tributary__v1__stream_end__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.StreamEnd",
+  "StreamEnd",
+  "Tributary__V1__StreamEnd",
+  "tributary.v1",
+  sizeof(Tributary__V1__StreamEnd),
+  3,
+  tributary__v1__stream_end__field_descriptors,
+  tributary__v1__stream_end__field_indices_by_name,
+  1,  tributary__v1__stream_end__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__stream_end__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__purge_receipt__field_descriptors[8] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "agent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, agent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "number",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_sequence",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, last_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "batch_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, batch_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, sample_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__PurgeReceipt, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__purge_receipt__field_indices_by_name[] = {
+  1,   /* field[1] = agent */
+  4,   /* field[4] = batch_count */
+  6,   /* field[6] = byte_count */
+  7,   /* field[7] = digest */
+  0,   /* field[0] = job */
+  3,   /* field[3] = last_sequence */
+  2,   /* field[2] = number */
+  5,   /* field[5] = sample_count */
+};
+static const ProtobufCIntRange tributary__v1__purge_receipt__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor tributary__v1__purge_receipt__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.PurgeReceipt",
+  "PurgeReceipt",
+  "Tributary__V1__PurgeReceipt",
+  "tributary.v1",
+  sizeof(Tributary__V1__PurgeReceipt),
+  8,
+  tributary__v1__purge_receipt__field_descriptors,
+  tributary__v1__purge_receipt__field_indices_by_name,
+  1,  tributary__v1__purge_receipt__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__purge_receipt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__sample_holding__field_descriptors[6] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "agent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, agent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "batch_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, batch_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sample_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, sample_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_sequence",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__SampleHolding, last_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__sample_holding__field_indices_by_name[] = {
+  1,   /* field[1] = agent */
+  2,   /* field[2] = batch_count */
+  4,   /* field[4] = byte_count */
+  0,   /* field[0] = job */
+  5,   /* field[5] = last_sequence */
+  3,   /* field[3] = sample_count */
+};
+static const ProtobufCIntRange tributary__v1__sample_holding__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor tributary__v1__sample_holding__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.SampleHolding",
+  "SampleHolding",
+  "Tributary__V1__SampleHolding",
+  "tributary.v1",
+  sizeof(Tributary__V1__SampleHolding),
+  6,
+  tributary__v1__sample_holding__field_descriptors,
+  tributary__v1__sample_holding__field_indices_by_name,
+  1,  tributary__v1__sample_holding__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__sample_holding__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define tributary__v1__operator_request__list__field_descriptors NULL
 #define tributary__v1__operator_request__list__field_indices_by_name NULL
 #define tributary__v1__operator_request__list__number_ranges NULL
@@ -3882,7 +5471,96 @@ const ProtobufCMessageDescriptor tributary__v1__operator_request__list__descript
   (ProtobufCMessageInit) tributary__v1__operator_request__list__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__operator_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor tributary__v1__operator_request__purge__field_descriptors[2] =
+{
+  {
+    "agent",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__OperatorRequest__Purge, agent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__OperatorRequest__Purge, job),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__operator_request__purge__field_indices_by_name[] = {
+  0,   /* field[0] = agent */
+  1,   /* field[1] = job */
+};
+static const ProtobufCIntRange tributary__v1__operator_request__purge__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tributary__v1__operator_request__purge__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.OperatorRequest.Purge",
+  "Purge",
+  "Tributary__V1__OperatorRequest__Purge",
+  "tributary.v1",
+  sizeof(Tributary__V1__OperatorRequest__Purge),
+  2,
+  tributary__v1__operator_request__purge__field_descriptors,
+  tributary__v1__operator_request__purge__field_indices_by_name,
+  1,  tributary__v1__operator_request__purge__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__operator_request__purge__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__operator_request__holdings__field_descriptors[1] =
+{
+  {
+    "agent",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__OperatorRequest__Holdings, agent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__operator_request__holdings__field_indices_by_name[] = {
+  0,   /* field[0] = agent */
+};
+static const ProtobufCIntRange tributary__v1__operator_request__holdings__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor tributary__v1__operator_request__holdings__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.OperatorRequest.Holdings",
+  "Holdings",
+  "Tributary__V1__OperatorRequest__Holdings",
+  "tributary.v1",
+  sizeof(Tributary__V1__OperatorRequest__Holdings),
+  1,
+  tributary__v1__operator_request__holdings__field_descriptors,
+  tributary__v1__operator_request__holdings__field_indices_by_name,
+  1,  tributary__v1__operator_request__holdings__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__operator_request__holdings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__operator_request__field_descriptors[7] =
 {
   {
     "submit",
@@ -3944,10 +5622,36 @@ static const ProtobufCFieldDescriptor tributary__v1__operator_request__field_des
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "purge",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__OperatorRequest, request_case),
+    offsetof(Tributary__V1__OperatorRequest, purge),
+    &tributary__v1__operator_request__purge__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "holdings",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__OperatorRequest, request_case),
+    offsetof(Tributary__V1__OperatorRequest, holdings),
+    &tributary__v1__operator_request__holdings__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__operator_request__field_indices_by_name[] = {
   4,   /* field[4] = cancel */
+  6,   /* field[6] = holdings */
   1,   /* field[1] = list */
+  5,   /* field[5] = purge */
   2,   /* field[2] = status */
   0,   /* field[0] = submit */
   3,   /* field[3] = watch */
@@ -3955,7 +5659,7 @@ static const unsigned tributary__v1__operator_request__field_indices_by_name[] =
 static const ProtobufCIntRange tributary__v1__operator_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor tributary__v1__operator_request__descriptor =
 {
@@ -3965,7 +5669,7 @@ const ProtobufCMessageDescriptor tributary__v1__operator_request__descriptor =
   "Tributary__V1__OperatorRequest",
   "tributary.v1",
   sizeof(Tributary__V1__OperatorRequest),
-  5,
+  7,
   tributary__v1__operator_request__field_descriptors,
   tributary__v1__operator_request__field_indices_by_name,
   1,  tributary__v1__operator_request__number_ranges,
@@ -4384,7 +6088,58 @@ const ProtobufCMessageDescriptor tributary__v1__operator_reply__refusal__descrip
   (ProtobufCMessageInit) tributary__v1__operator_reply__refusal__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__operator_reply__field_descriptors[3] =
+static const ProtobufCFieldDescriptor tributary__v1__operator_reply__samples__field_descriptors[2] =
+{
+  {
+    "holdings",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__OperatorReply__Samples, n_holdings),
+    offsetof(Tributary__V1__OperatorReply__Samples, holdings),
+    &tributary__v1__sample_holding__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "receipts",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__OperatorReply__Samples, n_receipts),
+    offsetof(Tributary__V1__OperatorReply__Samples, receipts),
+    &tributary__v1__purge_receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__operator_reply__samples__field_indices_by_name[] = {
+  0,   /* field[0] = holdings */
+  1,   /* field[1] = receipts */
+};
+static const ProtobufCIntRange tributary__v1__operator_reply__samples__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tributary__v1__operator_reply__samples__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.OperatorReply.Samples",
+  "Samples",
+  "Tributary__V1__OperatorReply__Samples",
+  "tributary.v1",
+  sizeof(Tributary__V1__OperatorReply__Samples),
+  2,
+  tributary__v1__operator_reply__samples__field_descriptors,
+  tributary__v1__operator_reply__samples__field_indices_by_name,
+  1,  tributary__v1__operator_reply__samples__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__operator_reply__samples__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__operator_reply__field_descriptors[4] =
 {
   {
     "jobs",
@@ -4422,16 +6177,29 @@ static const ProtobufCFieldDescriptor tributary__v1__operator_reply__field_descr
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "samples",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Tributary__V1__OperatorReply, reply_case),
+    offsetof(Tributary__V1__OperatorReply, samples),
+    &tributary__v1__operator_reply__samples__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__operator_reply__field_indices_by_name[] = {
   1,   /* field[1] = event */
   0,   /* field[0] = jobs */
   2,   /* field[2] = refused */
+  3,   /* field[3] = samples */
 };
 static const ProtobufCIntRange tributary__v1__operator_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor =
 {
@@ -4441,14 +6209,14 @@ const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor =
   "Tributary__V1__OperatorReply",
   "tributary.v1",
   sizeof(Tributary__V1__OperatorReply),
-  3,
+  4,
   tributary__v1__operator_reply__field_descriptors,
   tributary__v1__operator_reply__field_indices_by_name,
   1,  tributary__v1__operator_reply__number_ranges,
   (ProtobufCMessageInit) tributary__v1__operator_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[35] =
+static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[37] =
 {
   { "REASON_UNSPECIFIED", "TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED", 0 },
   { "REASON_SHUTTING_DOWN", "TRIBUTARY__V1__REASON_CODE__REASON_SHUTTING_DOWN", 1 },
@@ -4485,13 +6253,16 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_INVALID_JOB", "TRIBUTARY__V1__REASON_CODE__REASON_INVALID_JOB", 51 },
   { "REASON_STORAGE_FAILED", "TRIBUTARY__V1__REASON_CODE__REASON_STORAGE_FAILED", 52 },
   { "REASON_UNKNOWN_BLOB", "TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_BLOB", 53 },
+  { "REASON_ALLOWANCE_SPENT", "TRIBUTARY__V1__REASON_CODE__REASON_ALLOWANCE_SPENT", 54 },
+  { "REASON_PURGED", "TRIBUTARY__V1__REASON_CODE__REASON_PURGED", 55 },
 };
 static const ProtobufCIntRange tributary__v1__reason_code__value_ranges[] = {
-{0, 0},{20, 9},{40, 21},{0, 35}
+{0, 0},{20, 9},{40, 21},{0, 37}
 };
-static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[35] =
+static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[37] =
 {
   { "REASON_AGENT_LOST", 28 },
+  { "REASON_ALLOWANCE_SPENT", 35 },
   { "REASON_CONFLICTING_OFFER", 19 },
   { "REASON_DEADLINE_PASSED", 29 },
   { "REASON_DIGEST_MISMATCH", 13 },
@@ -4508,6 +6279,7 @@ static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_
   { "REASON_NOT_SELECTED", 10 },
   { "REASON_OVERLOADED", 8 },
   { "REASON_PROTOCOL_VIOLATION", 3 },
+  { "REASON_PURGED", 36 },
   { "REASON_QUORUM_MISSED", 30 },
   { "REASON_REPLACED", 6 },
   { "REASON_ROUND_ABANDONED", 22 },
@@ -4534,9 +6306,9 @@ const ProtobufCEnumDescriptor tributary__v1__reason_code__descriptor =
   "ReasonCode",
   "Tributary__V1__ReasonCode",
   "tributary.v1",
-  35,
+  37,
   tributary__v1__reason_code__enum_values_by_number,
-  35,
+  37,
   tributary__v1__reason_code__enum_values_by_name,
   3,
   tributary__v1__reason_code__value_ranges,

@@ -45,6 +45,8 @@ extension CoordinatorDaemon {
             discard { try spool.discard(job: job, through: round) }
         case .release(let job):
             release(job)
+        case .adaptation(let job, let action):
+            perform(action, of: job)
         case .notify(let event):
             notify(event)
         case .log(let line):
@@ -54,7 +56,8 @@ extension CoordinatorDaemon {
 
     private func sendModel(_ reference: ModelReference.Part, to id: ConnectionID, transfer: UInt64, offset: Int) {
         do {
-            guard let blob = try models.blob(reference.digest) else {
+            let source = sources[reference.digest].map { MemoryBlob($0.bytes) as any BlobSource }
+            guard let blob = try source ?? models.blob(reference.digest) else {
                 return logger.error("the core serves model \(reference.digest), which the daemon does not hold")
             }
             channels[id]?.beginTransfer(

@@ -50,6 +50,10 @@ public actor CoordinatorDaemon {
     /// The models of the active job that agents may ask for.
     var models = ModelShelf()
     var spare = SpareVector(nil)
+    let samples: SampleStore
+    var adaptations: [JobID: AdaptationWork] = [:]
+    /// The models that devices of adaptation jobs begin with.
+    var sources: [BlobDigest: (job: JobID, bytes: ByteSlice)] = [:]
     var recipes: [JobID: JobRecipe] = [:]
     var specifications: [JobID: JobSpecification] = [:]
     /// What goes to the journal together, at the end of the loop's turn.
@@ -94,8 +98,10 @@ public actor CoordinatorDaemon {
         ledger = try Ledger(in: state)
         spool = try Spool(in: state)
         checkpoints = try CheckpointStore(in: state)
+        samples = try SampleStore(in: state)
         let recovery = StateRecovery(ledger: ledger, spool: spool, checkpoints: checkpoints, logger: logger)
         let recovered = try recovery.run()
+        try samples.keepOnly(Set(recovered.flatMap { $0.samples.map(\.key) }))
         origin = loop.now
         for job in recovered { specifications[job.job] = job.specification }
         core = CoordinatorCore(

@@ -12,6 +12,10 @@ enum JobValidation {
     /// protocol.
     static func objection(to specification: JobSpecification) -> String? {
         do {
+            if specification.adaptation != nil {
+                _ = try AdaptationModels(specification, loading: false)
+                return nil
+            }
             let trainers = ["sgd", "none"]
             guard trainers.contains(specification.training.trainer) else {
                 let known = trainers.joined(separator: ", ")

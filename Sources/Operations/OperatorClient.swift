@@ -90,6 +90,29 @@ public actor OperatorClient {
         try await single(.cancel(job))
     }
 
+    /// Whose samples are held, and what was deleted.
+    public func samples(of agent: AgentID?) async throws -> (holdings: [SampleHolding], receipts: [PurgeReceipt]) {
+        try await samples(.holdings(agent))
+    }
+
+    /// Deletes an agent's samples, with all that was learnt from them, and gives the receipts.
+    ///
+    /// - Throws: ``OperatorError`` with code `refused` where nothing is held or the disk refused.
+    public func purge(_ agent: AgentID, _ job: JobID?) async throws -> [PurgeReceipt] {
+        try await samples(.purge(agent, job)).receipts
+    }
+
+    private func samples(
+        _ request: OperatorRequest
+    ) async throws -> (holdings: [SampleHolding], receipts: [PurgeReceipt]) {
+        channel?.send(.operatorRequest(request))
+        switch try await answer() {
+        case .operatorReply(.samples(let holdings, let receipts)): return (holdings, receipts)
+        case .operatorReply(.refused(let reason, let message)): throw OperatorError(.refused, message, reason)
+        default: throw OperatorError(.lost, "\(endpoint) did not answer as a coordinator does")
+        }
+    }
+
     /// The events of a job from now on, until it is over.
     public func watch(_ job: JobID) -> AsyncThrowingStream<JobEvent, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: JobEvent.self, throwing: (any Error).self)

@@ -19,6 +19,14 @@ public enum Limits {
     public static let listCount = 256
     /// The largest model or update, in bytes.
     public static let blobBytes = 1 << 40
+    /// The largest coded batch of samples, in bytes: it stays in memory until all of it is there.
+    public static let sampleBatchBytes = 1 << 20
+    /// The most holdings, and the most receipts, in one answer to an operator.
+    public static let listedSamples = 4_096
+    /// The most samples in a batch.
+    public static let samplesPerBatch = 65_535
+    /// The largest update of a prompt and a delta, in bytes.
+    public static let adaptationBytes = 65_536
     /// The most coded parts that a model travels in: an anchor and the changes after it.
     public static let chainParts = 128
     /// The most connections of one coordinator.

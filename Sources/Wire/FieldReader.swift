@@ -82,6 +82,20 @@ enum FieldReader {
         return JobID(try count(number, field, limit: WireLimits.jobNumber))
     }
 
+    /// An agent's name.
+    static func agent(_ data: ProtobufCBinaryData, _ field: StaticString) throws(WireError) -> AgentID {
+        guard let agent = AgentID(try text(data, field)) else {
+            throw WireError(.invalidField, "\(field) is not the name of an agent")
+        }
+        return agent
+    }
+
+    /// A number that counts from 1.
+    static func sequence(_ number: UInt64, _ field: StaticString) throws(WireError) -> UInt64 {
+        guard number > 0 else { throw WireError(.invalidField, "\(field) is missing; it counts from 1") }
+        return try count(number, field, limit: WireLimits.totalCount)
+    }
+
     /// A round's number.
     static func round(_ number: UInt32, _ field: StaticString) throws(WireError) -> RoundNumber {
         RoundNumber(UInt32(try count(UInt64(number), field, limit: UInt64(WireLimits.roundNumber))))

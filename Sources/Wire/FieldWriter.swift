@@ -75,6 +75,17 @@ struct FieldWriter {
         )
     }
 
+    /// Plain bytes.
+    func data(_ data: [UInt8], _ field: StaticString, limit: Int) throws(WireError) -> ProtobufCBinaryData {
+        guard data.count <= limit else {
+            throw WireError(.limitExceeded, "\(field) has \(data.count) bytes, the limit is \(limit)")
+        }
+        guard !data.isEmpty else { return ProtobufCBinaryData() }
+        let base = try take(data.count).bindMemory(to: UInt8.self, capacity: data.count)
+        _ = UnsafeMutableBufferPointer(start: base, count: data.count).update(from: data)
+        return ProtobufCBinaryData(len: data.count, data: base)
+    }
+
     /// A size, an offset or an extent.
     func size(_ value: Int, _ field: StaticString, limit: Int) throws(WireError) -> UInt64 {
         guard value >= 0, value <= limit else {

@@ -26,7 +26,8 @@ struct Tributary: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            DemoCommand.self, CoordinatorCommand.self, AgentCommand.self, JobCommand.self, SimulateCommand.self,
+            DemoCommand.self, CoordinatorCommand.self, AgentCommand.self, JobCommand.self, SamplesCommand.self,
+            SimulateCommand.self,
             InspectCommand.self, AggregateCommand.self, EncodeCommand.self, DecodeCommand.self, BenchCommand.self,
         ]
     )

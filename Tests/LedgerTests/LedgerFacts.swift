@@ -44,7 +44,9 @@ struct LedgerFacts {
             if jobs.count % 2 == 1 { specification.round = RoundPolicy(mode: .buffered, cohort: 2) }
             return [.submitted(JobID(UInt64(jobs.count + 1)), specification)]
         }
-        switch generator.below(10) {
+        switch generator.below(12) {
+        case 10: return [.samplesKept(samples(of: job, state))]
+        case 11: return [.samplesPurged(receipt(of: job, state))]
         case 0:
             return [.phase(job, JobPhase.allCases[generator.below(6)], message: "it's \u{1F600} \(generator.below(9))")]
         case 1:
@@ -69,6 +71,36 @@ struct LedgerFacts {
             ]
         }
         return inRound(job, open)
+    }
+
+    private func lastSequence(_ agent: AgentID, _ state: RecoveredJob) -> UInt64 {
+        let kept = state.samples.filter { $0.key.agent == agent }.map(\.key.sequence)
+        return (kept + state.receipts.filter { $0.agent == agent }.map(\.lastSequence)).max() ?? 0
+    }
+
+    private mutating func samples(of job: JobID, _ state: RecoveredJob) -> KeptSamples {
+        let agent = agents[generator.below(agents.count)]
+        let sequence = lastSequence(agent, state) + 1 + UInt64(generator.below(3))
+        return KeptSamples(
+            key: SampleKey(job: job, agent: agent, sequence: sequence),
+            digest: BlobDigest(high: generator.next(), low: generator.next()),
+            byteCount: 1 + generator.below(1 << 20),
+            sampleCount: 1 + generator.below(65_535)
+        )
+    }
+
+    private mutating func receipt(of job: JobID, _ state: RecoveredJob) -> PurgeReceipt {
+        let agent = agents[generator.below(agents.count)]
+        return PurgeReceipt(
+            job: job,
+            agent: agent,
+            number: UInt64(state.receipts.count { $0.agent == agent }) + 1,
+            lastSequence: lastSequence(agent, state),
+            batchCount: generator.next() >> 2,
+            sampleCount: generator.next() >> 2,
+            byteCount: generator.next() >> 2,
+            digest: BlobDigest(high: generator.next(), low: generator.next())
+        )
     }
 
     private mutating func inRound(_ job: JobID, _ open: RecoveredJob.OpenRound) -> [JournalEntry] {
@@ -131,6 +163,8 @@ extension JournalEntry {
             job
         case .accepted(let update): update.key.job
         case .refused(let key, _): key.job
+        case .samplesKept(let samples): samples.key.job
+        case .samplesPurged(let receipt): receipt.job
         }
     }
 }

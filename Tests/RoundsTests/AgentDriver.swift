@@ -13,6 +13,7 @@ struct AgentDriver {
 
     init(
         outbox: [UpdateOffer] = [],
+        samples: [SampleOffer] = [],
         patience: Duration? = .seconds(30),
         longestPause: Duration = .seconds(15),
         seed: UInt64 = 1
@@ -23,7 +24,7 @@ struct AgentDriver {
             patience: patience,
             longestPause: longestPause
         )
-        core = AgentCore(configuration: configuration, outbox: outbox, seed: Seed(seed))
+        core = AgentCore(configuration: configuration, outbox: outbox, samples: samples, seed: Seed(seed))
     }
 
     /// An agent that is connected and welcome.

@@ -14,6 +14,12 @@ struct CoordinatorDriver {
     var holdsSpools = false
     var holdsDurable = false
     var holdsModels = false
+    var holdsPurges = false
+    /// What storing a batch of samples gives; nil for success.
+    var storeAnswer: AdaptationInput?
+    var bytesPerDay: Int?
+    /// The batches that the cloud was given, in order.
+    private(set) var learnt: [SampleKey] = []
     /// What a check finds.
     var check = UpdateCheck.passed(norm: 1)
     /// The bytes that spools hold when they are opened.
@@ -57,8 +63,38 @@ struct CoordinatorDriver {
         case .prepareModel(let job, let round, _):
             return holdsModels ? nil : .job(job, .modelReady(.sample(round.value)))
         case .fold(let job, let round, _): return .job(job, .folded(.sample(round.value)))
+        case .adaptation(let job, let action): return answer(action, of: job).map { .adaptation(job, $0) }
         case .makeDurable(let job, let round): return holdsDurable ? nil : .durable(job, round)
         default: return nil
+        }
+    }
+
+    /// A shell whose cloud counts batches.
+    private mutating func answer(_ action: AdaptationAction, of job: JobID) -> AdaptationInput? {
+        switch action {
+        case .prepare:
+            return .prepared(.sample(bytesPerDay: bytesPerDay))
+        case .store(let samples, _):
+            return storeAnswer ?? .stored(samples.key)
+        case .learn(let samples, let generation):
+            learnt.append(samples.key)
+            let version = generation << 20 + UInt32(samples.key.sequence)
+            return .learnt(
+                LearntSamples(
+                    key: samples.key,
+                    environment: 1,
+                    version: version,
+                    digest: BlobDigest(high: 5, low: samples.key.sequence),
+                    data: [1, 2, 3]
+                )
+            )
+        case .seal(var receipt, let digests):
+            receipt.digest = BlobDigest(high: 1, low: digests.reduce(0) { $0 &* 31 &+ $1.low })
+            return .receiptSealed(receipt)
+        case .purge(let receipt):
+            return holdsPurges ? nil : .purged(receipt)
+        case .release:
+            return nil
         }
     }
 

@@ -23,12 +23,14 @@ import Testing
         "Adaptation": ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
         "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
         "Coordinator": [
-            "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
+            "Adaptation", "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState",
+            "Randomness",
             "RoundWork",
             "Rounds", "UpdateCoding", "Wire",
         ],
         "Agent": [
-            "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness", "RoundWork", "Rounds",
+            "Adaptation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState", "Randomness",
+            "RoundWork", "Rounds",
             "UpdateCoding", "Wire",
         ],
         "Simulation": [

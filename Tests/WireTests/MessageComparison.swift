@@ -14,6 +14,8 @@ func isSame(_ left: AgentMessage?, _ right: AgentMessage?) -> Bool {
     case (.taskFailed(let left), .taskFailed(let right)): left == right
     case (.goodbye(let left), .goodbye(let right)): left == right
     case (.operatorRequest(let left), .operatorRequest(let right)): left == right
+    case (.streamReport(let left), .streamReport(let right)): left == right
+    case (.sampleOffer(let left), .sampleOffer(let right)): left == right
     case (nil, nil): true
     default: false
     }
@@ -33,6 +35,12 @@ func isSame(_ left: CoordinatorMessage?, _ right: CoordinatorMessage?) -> Bool {
     case (.cancel(let left), .cancel(let right)): left == right
     case (.goodbye(let left), .goodbye(let right)): left == right
     case (.operatorReply(let left), .operatorReply(let right)): left == right
+    case (.stream(let left), .stream(let right)): left == right
+    case (.sampleRequest(let left), .sampleRequest(let right)): left == right
+    case (.sampleVerdict(let left), .sampleVerdict(let right)): left == right
+    case (.adaptation(let left), .adaptation(let right)): left == right
+    case (.streamEnd(let left), .streamEnd(let right)): left == right
+    case (.samplesPurged(let left), .samplesPurged(let right)): left == right
     case (nil, nil): true
     default: false
     }

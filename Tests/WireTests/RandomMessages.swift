@@ -18,7 +18,18 @@ struct RandomMessages {
     ]
 
     mutating func agentMessage() -> AgentMessage {
-        switch random.below(10) {
+        switch random.below(12) {
+        case 9: .streamReport(report())
+        case 10:
+            .sampleOffer(
+                SampleOffer(
+                    job: job(),
+                    sequence: sequence(),
+                    digest: digest(),
+                    byteCount: max(1, size(Limits.sampleBatchBytes)),
+                    sampleCount: max(1, size(Limits.samplesPerBatch))
+                )
+            )
         case 0: .hello(hello())
         case 1: .heartbeat
         case 2: .blobRequest(BlobRequest(transfer: word(), digest: digest(), offset: size(Limits.blobBytes)))
@@ -48,7 +59,19 @@ struct RandomMessages {
     }
 
     mutating func coordinatorMessage() throws -> CoordinatorMessage {
-        switch random.below(11) {
+        switch random.below(17) {
+        case 10: .stream(try streamTask())
+        case 11:
+            .sampleRequest(
+                SampleRequest(job: job(), sequence: sequence(), transfer: word(), offset: size(Limits.sampleBatchBytes))
+            )
+        case 12:
+            .sampleVerdict(
+                SampleVerdict(job: job(), sequence: sequence(), isAccepted: flip(), reason: reason(), message: text())
+            )
+        case 13: .adaptation(push())
+        case 14: .streamEnd(StreamEnd(job: job(), reason: reason(), message: text()))
+        case 15: .samplesPurged(receipt())
         case 0: .welcome(welcome())
         case 1: .heartbeat
         case 2:
@@ -114,7 +137,9 @@ struct RandomMessages {
     }
 
     private mutating func operatorRequest() -> OperatorRequest {
-        switch random.below(5) {
+        switch random.below(7) {
+        case 4: .purge(key().agent, flip() ? job() : nil)
+        case 5: .holdings(flip() ? key().agent : nil)
         case 0: .submit(specification: (0..<random.below(50)).map { _ in text() }.joined(separator: "\n"))
         case 1: .list
         case 2: .status(job())
@@ -124,7 +149,8 @@ struct RandomMessages {
     }
 
     private mutating func operatorReply() -> OperatorReply {
-        switch random.below(3) {
+        switch random.below(4) {
+        case 2: .samples((0..<listCount()).map { _ in holding() }, (0..<listCount()).map { _ in receipt() })
         case 0: .jobs((0..<listCount()).map { _ in status() })
         case 1:
             .event(JobEvent(kind: pick(JobEvent.Kind.allCases), status: status(), message: text()))
@@ -151,7 +177,7 @@ struct RandomMessages {
         return status
     }
 
-    private mutating func model() -> ModelSpecification {
+    mutating func model() -> ModelSpecification {
         ModelSpecification(
             kind: text(),
             input: (0..<random.below(9)).map { _ in random.below(200) },
@@ -175,7 +201,7 @@ struct RandomMessages {
         )
     }
 
-    private mutating func layout() throws -> TensorLayout {
+    mutating func layout() throws -> TensorLayout {
         let roles: [TensorLayout.Role] = [.parameter, .buffer, .normalization]
         return try TensorLayout(
             (0..<listCount()).map { index in
@@ -185,20 +211,20 @@ struct RandomMessages {
         )
     }
 
-    private mutating func reference() -> ModelReference {
+    mutating func reference() -> ModelReference {
         ModelReference(round: round(), digest: digest(), byteCount: size(Limits.blobBytes), codec: text())
     }
 
     // MARK: - Fields
 
-    private mutating func flip() -> Bool { random.below(2) == 0 }
+    mutating func flip() -> Bool { random.below(2) == 0 }
 
     private mutating func pick<Value>(_ values: [Value]) -> Value { values[random.below(values.count)] }
 
-    private mutating func listCount() -> Int { random.below(20) == 0 ? Limits.listCount : random.below(4) }
+    mutating func listCount() -> Int { random.below(20) == 0 ? Limits.listCount : random.below(4) }
 
     /// A number with any number of bits.
-    private mutating func word() -> UInt64 {
+    mutating func word() -> UInt64 {
         switch random.below(8) {
         case 0: 0
         case 1: .max
@@ -208,15 +234,15 @@ struct RandomMessages {
 
     private mutating func count(_ limit: UInt64) -> UInt64 { random.below(10) == 0 ? limit : word() % (limit + 1) }
 
-    private mutating func size(_ limit: Int) -> Int { Int(count(UInt64(limit))) }
+    mutating func size(_ limit: Int) -> Int { Int(count(UInt64(limit))) }
 
     private mutating func reported() -> UInt64 { count(WireLimits.reportedCount) }
 
-    private mutating func total() -> UInt64 { count(WireLimits.totalCount) }
+    mutating func total() -> UInt64 { count(WireLimits.totalCount) }
 
     private mutating func duration() -> Duration { .microseconds(Int64(count(WireLimits.durationMicroseconds))) }
 
-    private mutating func number() -> Double {
+    mutating func number() -> Double {
         switch random.below(6) {
         case 0: 0
         case 1: .infinity
@@ -226,7 +252,7 @@ struct RandomMessages {
         }
     }
 
-    private mutating func text() -> String {
+    mutating func text() -> String {
         if random.below(200) == 0 { return String(repeating: "\u{2192}", count: 1_365) + "x" }
         return (0..<random.below(12)).map { _ in String(pick(Self.scalars)) }.joined()
     }
@@ -235,11 +261,11 @@ struct RandomMessages {
         Dictionary((0..<listCount()).map { _ in (text(), number()) }) { first, _ in first }
     }
 
-    private mutating func job() -> JobID { JobID(max(1, count(WireLimits.jobNumber))) }
+    mutating func job() -> JobID { JobID(max(1, count(WireLimits.jobNumber))) }
 
     private mutating func round() -> RoundNumber { RoundNumber(UInt32(count(UInt64(WireLimits.roundNumber)))) }
 
-    private mutating func key() -> UpdateKey {
+    mutating func key() -> UpdateKey {
         UpdateKey(
             job: job(),
             round: round(),
@@ -248,9 +274,9 @@ struct RandomMessages {
         )
     }
 
-    private mutating func digest() -> BlobDigest { BlobDigest(high: word(), low: word()) }
+    mutating func digest() -> BlobDigest { BlobDigest(high: word(), low: word()) }
 
-    private mutating func reason() -> ReasonCode { pick(ReasonCode.allCases) }
+    mutating func reason() -> ReasonCode { pick(ReasonCode.allCases) }
 
     private mutating func summary(limit: UInt64) -> EvaluationSummary {
         let samples = count(limit)

@@ -73,7 +73,36 @@ enum VectorExamples {
         "status": .operatorRequest(.status(JobID(7))),
         "watch": .operatorRequest(.watch(JobID(7))),
         "cancel a job": .operatorRequest(.cancel(JobID(300))),
+        "purge": .operatorRequest(.purge(key.agent, JobID(7))),
+        "purge of all jobs": .operatorRequest(.purge(key.agent, nil)),
+        "holdings": .operatorRequest(.holdings(key.agent)),
+        "stream report": .streamReport(report),
+        "sample offer": .sampleOffer(
+            SampleOffer(job: JobID(7), sequence: 300, digest: digest2, byteCount: 2_402, sampleCount: 3)
+        ),
     ]
+
+    static var report: StreamReport {
+        var report = StreamReport(job: JobID(7))
+        (report.answered, report.labelled, report.correct) = (900, 600, 480)
+        (report.chosen, report.sent, report.version) = (90, 60, 20)
+        (report.rollbacks, report.environments, report.awaitedSequence) = (1, 4, 21)
+        report.uncertainty = 0.375
+        report.isOver = true
+        report.withheld = ["day-spent": 30]
+        return report
+    }
+
+    static let receipt = PurgeReceipt(
+        job: JobID(7),
+        agent: AgentID(number: 2, of: 9),
+        number: 1,
+        lastSequence: 300,
+        batchCount: 20,
+        sampleCount: 60,
+        byteCount: 48_040,
+        digest: digest1
+    )
 
     /// What coordinators send, by the vector's name, but for what both sides send.
     static func coordinator() throws -> [String: CoordinatorMessage] {
@@ -98,6 +127,52 @@ enum VectorExamples {
             "jobs": .operatorReply(.jobs([status(), JobStatus(job: JobID(8), name: "next", totalRounds: 3)])),
             "no jobs": .operatorReply(.jobs([])),
             "event": .operatorReply(.event(JobEvent(kind: .roundCommitted, status: status(), message: "round 3"))),
+            "samples": .operatorReply(
+                .samples(
+                    [
+                        SampleHolding(
+                            job: JobID(7),
+                            agent: AgentID(number: 1, of: 9),
+                            batchCount: 2,
+                            sampleCount: 6,
+                            byteCount: 4_804,
+                            lastSequence: 3
+                        )
+                    ],
+                    [receipt]
+                )
+            ),
+            "stream": .stream(
+                StreamTask(
+                    job: JobID(7),
+                    name: "night-shift",
+                    base: base(round: 0),
+                    model: ModelSpecification(kind: "vector", input: [1], classes: 1, hidden: [], elements: 2_500),
+                    layout: try TensorLayout([TensorLayout.Tensor(name: "vector", shape: [2_500])]),
+                    plan: #"{"batch_size":30}"#,
+                    seed: 0x0123_4567_89ab_cdef,
+                    keptSequence: 299
+                )
+            ),
+            "sample request": .sampleRequest(
+                SampleRequest(job: JobID(7), sequence: 300, transfer: 1 << 63 | 5, offset: 1_024)
+            ),
+            "samples held": .sampleVerdict(SampleVerdict(job: JobID(7), sequence: 300, isAccepted: true)),
+            "samples refused": .sampleVerdict(
+                SampleVerdict(
+                    job: JobID(7),
+                    sequence: 301,
+                    isAccepted: false,
+                    reason: .allowanceSpent,
+                    message: "10 kB a day"
+                )
+            ),
+            "adaptation": .adaptation(
+                AdaptationPush(job: JobID(7), sequence: 300, version: 20, digest: digest2, data: [0x54, 0x41, 0, 255])
+            ),
+            "nothing learnt": .adaptation(AdaptationPush(job: JobID(7), sequence: 301)),
+            "stream end": .streamEnd(StreamEnd(job: JobID(7), reason: .jobCancelled, message: "cancelled")),
+            "samples purged": .samplesPurged(receipt),
             "refused request": .operatorReply(.refused(.unknownJob, message: "no job-9")),
         ]
     }

@@ -32,8 +32,8 @@ public final class CloudLearner {
     public let statisticsLayout: DeltaLayout
     /// The shared delta.
     public private(set) var delta: [Float]
-    /// How many updates were made.
-    public private(set) var version: UInt32 = 0
+    /// The number of the newest update.
+    public private(set) var version: UInt32
     private let source: ParameterVector
     private let session: ModelSession
     private let objective: AdaptationObjective
@@ -48,14 +48,17 @@ public final class CloudLearner {
     ///   - model: the device's model; one without dropout, as gradients are taken at running statistics.
     ///   - source: the parameters that the device was delivered with.
     ///   - layout: what the delta holds; statistics are the device's own.
+    ///   - version: updates are numbered from the one after it.
     /// - Throws: ``AdaptationError`` with code `invalidParameter`, ``LearningError``.
     public init(
         model: ModelArchitecture,
         source: ParameterVector,
         layout: DeltaLayout,
         configuration: CloudConfiguration,
-        seed: Seed
+        seed: Seed,
+        after version: UInt32 = 0
     ) throws {
+        self.version = version
         try configuration.validate()
         guard !layout.parts.contains(.statistics) else {
             throw AdaptationError(.invalidParameter, "a delta that is learnt holds no statistics")

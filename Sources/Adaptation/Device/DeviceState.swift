@@ -17,13 +17,13 @@ public struct DeviceState: Sendable {
     /// Where the delta acts.
     public let layout: DeltaLayout
     /// The version of the newest update that was looked at, applied or rolled back; 0 for none.
-    public private(set) var version: UInt32 = 0
+    public internal(set) var version: UInt32 = 0
     /// The shared delta in force.
-    public private(set) var delta: [Float]
+    public internal(set) var delta: [Float]
     /// The environments that it knows.
-    public private(set) var library: EnvironmentLibrary<KnownEnvironment>
+    public internal(set) var library: EnvironmentLibrary<KnownEnvironment>
     /// How many updates were rolled back.
-    public private(set) var rollbacks = 0
+    public internal(set) var rollbacks = 0
     /// The distance up to which a new environment begins with the nearest one's prompt.
     public let inheritance: Float
 
@@ -55,9 +55,15 @@ public struct DeviceState: Sendable {
             guard let nearest, nearest.distance <= inheritance else {
                 return KnownEnvironment(prompt: shape.map { VisualPrompt($0) })
             }
-            return KnownEnvironment(prompt: nearest.content.prompt)
+            return KnownEnvironment(prompt: nearest.content.prompt, parent: UInt32(clamping: nearest.number))
         }
     }
+
+    /// The environments that were met, also those that were forgotten.
+    public var environmentCount: Int { library.made }
+
+    /// The environment whose prompt an environment began with; nil for none.
+    public func parent(of environment: Int) -> UInt32? { library[environment]?.parent }
 
     /// Counts a batch's statistics to an environment.
     public mutating func count(_ measured: [Float], to environment: Int) {

@@ -7,12 +7,24 @@ public struct KnownEnvironment: Sendable, Hashable {
 
     /// The prompt; nil for none.
     public var prompt: VisualPrompt?
+    /// The environment whose prompt it began with; nil for none.
+    public var parent: UInt32?
     /// The mean of the measured differences from the source's statistics; empty before the first batch.
     public private(set) var statistics: [Float] = []
-    private var count = 0
+    /// The batches that count in them.
+    private(set) var count = 0
 
     /// Creates an environment that was not measured yet.
-    public init(prompt: VisualPrompt?) { self.prompt = prompt }
+    public init(prompt: VisualPrompt?, parent: UInt32? = nil) {
+        self.prompt = prompt
+        self.parent = parent
+    }
+
+    /// Takes up statistics that were kept.
+    mutating func restore(statistics: [Float], count: Int) {
+        self.statistics = statistics
+        self.count = min(max(count, 0), Self.memory)
+    }
 
     /// Takes in the statistics of a batch; such that are not finite, or fewer than before, are left out.
     public mutating func add(_ measured: [Float]) {

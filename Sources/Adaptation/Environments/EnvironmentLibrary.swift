@@ -15,7 +15,16 @@ public struct EnvironmentLibrary<Content: Sendable>: Sendable {
         public fileprivate(set) var keyCount: Int
         /// What is kept.
         public var content: Content
-        fileprivate var lastUse: Int
+        /// The number of the look-up that found it last.
+        public fileprivate(set) var lastUse: Int
+
+        init(number: Int, key: EnvironmentKey, keyCount: Int, content: Content, lastUse: Int) {
+            self.number = number
+            self.key = key
+            self.keyCount = keyCount
+            self.content = content
+            self.lastUse = lastUse
+        }
     }
 
     /// The most entries.
@@ -24,8 +33,10 @@ public struct EnvironmentLibrary<Content: Sendable>: Sendable {
     public let radius: Float
     /// The entries, oldest first.
     public private(set) var entries: [Entry] = []
-    private var made = 0
-    private var uses = 0
+    /// The environments that were met, also those that were forgotten.
+    public private(set) var made = 0
+    /// How often an environment was looked for.
+    public private(set) var uses = 0
 
     /// Creates an empty library.
     ///
@@ -39,6 +50,13 @@ public struct EnvironmentLibrary<Content: Sendable>: Sendable {
         }
         self.capacity = capacity
         self.radius = radius
+    }
+
+    /// Takes up entries that were kept.
+    mutating func restore(_ entries: [Entry], made: Int, uses: Int) {
+        self.entries = entries
+        self.made = max(made, (entries.map(\.number).max() ?? -1) + 1)
+        self.uses = uses
     }
 
     /// The root mean square distance of two keys.
@@ -56,12 +74,12 @@ public struct EnvironmentLibrary<Content: Sendable>: Sendable {
 
     /// Finds the environment that a key belongs to, or makes one from the nearest.
     ///
-    /// - Parameter make: what a new environment begins with, given the nearest one's content and distance (nil
-    ///     for the first).
+    /// - Parameter make: what a new environment begins with, given the nearest one's number, content and distance
+    ///     (nil for the first).
     /// - Returns: the environment's number, and whether it is new.
     public mutating func recall(
         _ key: EnvironmentKey,
-        make: ((content: Content, distance: Float)?) -> Content
+        make: ((number: Int, content: Content, distance: Float)?) -> Content
     ) -> (number: Int, isNew: Bool) {
         uses += 1
         let found = nearest(to: key)
@@ -75,7 +93,7 @@ public struct EnvironmentLibrary<Content: Sendable>: Sendable {
             entries[position].lastUse = uses
             return (entries[position].number, false)
         }
-        let content = make(found.map { (entries[$0.position].content, $0.distance) })
+        let content = make(found.map { (entries[$0.position].number, entries[$0.position].content, $0.distance) })
         if entries.count == capacity,
             let oldest = entries.indices.min(by: { entries[$0].lastUse < entries[$1].lastUse })
         {

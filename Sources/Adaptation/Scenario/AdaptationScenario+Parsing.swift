@@ -51,18 +51,8 @@ extension AdaptationScenario: Decodable {
             scenario.streams = try file.value("stream", default: Streams.Fields()).streams
             scenario.upload = try file.value("upload", default: Upload.Fields()).upload
             scenario.cloud = try file.value("cloud", default: CloudFields()).configuration
-            if let prompt: String = try file.optional("prompt") {
-                scenario.prompt = prompt == "none" ? nil : try Scenarios.value { try .init(parsing: prompt) }
-            }
-            if let delta: [String] = try file.optional("delta") {
-                let parts = delta.compactMap(DeltaLayout.Part.init)
-                try file.check(
-                    parts.count == delta.count && !parts.contains(.statistics),
-                    "delta",
-                    "a list of affine, bias and head"
-                )
-                scenario.delta = Set(parts)
-            }
+            let parts = AdaptedParts(prompt: scenario.prompt, delta: scenario.delta)
+            (scenario.prompt, scenario.delta) = try parts.reading(file)
             let environments = try file.value("environments", default: EnvironmentFields())
             scenario.environmentRadius = environments.radius
             scenario.inheritance = environments.inheritance
@@ -70,19 +60,36 @@ extension AdaptationScenario: Decodable {
             scenario.deviceRate = try file.value("device_rate", default: scenario.deviceRate)
             try file.check(scenario.rollbackTolerance >= 0, "rollback_tolerance", "0 or more")
             try file.check(scenario.deviceRate >= 0 && scenario.deviceRate.isFinite, "device_rate", "0 or more")
-            if let name: String = try file.optional("calibration") {
-                guard let method = DeviceCalibration.Method(rawValue: name) else {
-                    let all = DeviceCalibration.Method.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw SpecificationError(.invalidValue, "'calibration' is '\(name)'; known: \(all)")
-                }
-                scenario.calibration = method
-            }
+            scenario.calibration = try file.choice("calibration", default: scenario.calibration)
             let detection = try file.value("detection", default: DetectionFields())
             scenario.detection = detection.detection
         }
     }
 
-    private struct EnvironmentFields: Decodable {
+    /// The keys `prompt` and `delta`.
+    struct AdaptedParts {
+        var prompt: PromptShape.Region?
+        var delta: Set<DeltaLayout.Part>
+
+        func reading(_ file: StrictContainer) throws -> (PromptShape.Region?, Set<DeltaLayout.Part>) {
+            var (prompt, delta) = (prompt, delta)
+            if let text: String = try file.optional("prompt") {
+                prompt = text == "none" ? nil : try Scenarios.value { try .init(parsing: text) }
+            }
+            if let names: [String] = try file.optional("delta") {
+                let parts = names.compactMap(DeltaLayout.Part.init)
+                try file.check(
+                    parts.count == names.count && !parts.contains(.statistics),
+                    "delta",
+                    "a list of affine, bias and head"
+                )
+                delta = Set(parts)
+            }
+            return (prompt, delta)
+        }
+    }
+
+    struct EnvironmentFields: Decodable {
         var radius: Float = 0.3
         var inheritance: Float = 0.6
 

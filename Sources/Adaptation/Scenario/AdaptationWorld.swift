@@ -41,12 +41,7 @@ struct AdaptationWorld {
         validation = try clean.corrupted(
             by: Self.mixture(Array(0..<held), fraction: 1, scenario.streams, seed: seed.deriving("validation"))
         )
-        let sample = try ImageExtent(train.shape)
-        scale = try EnvironmentScale(
-            clean: (0..<min(held, 1_000)).flatMap { [clean] in clean.features(of: $0) },
-            height: sample.height,
-            width: sample.width
-        )
+        scale = try EnvironmentScale(clean)
         var phases: [CorruptionSchedule.Phase] = []
         for cycle in 0..<scenario.streams.cycles {
             phases += try CorruptionSchedule(
@@ -71,13 +66,6 @@ struct AdaptationWorld {
             classCount: device.classCount,
             labels: clean.labels
         )
-    }
-
-    /// The passes of scores that compare augmented images; nil where others are wanted.
-    func augmentation(_ upload: AdaptationScenario.Upload) throws -> AugmentationPasses? {
-        guard upload.passesBy == .augmentation, upload.score.comparesPasses else { return nil }
-        let extent = try ImageExtent(stream.shape)
-        return try AugmentationPasses(passCount: upload.passes, height: extent.height, width: extent.width)
     }
 
     /// Trains a model; the last epoch at a tenth of the rate.
@@ -142,7 +130,7 @@ struct AdaptationWorld {
     }
 
     /// The same layers without dropout; parameters fit both.
-    private static func withoutDropout(_ specification: ModelSpecification) -> ModelSpecification {
+    static func withoutDropout(_ specification: ModelSpecification) -> ModelSpecification {
         var result = specification
         if result.kind == "small-cnn" { result.settings["dropout"] = 0 }
         return result
@@ -161,6 +149,15 @@ struct ImageExtent {
             throw AdaptationError(.shapeMismatch, "samples of shape \(shape) are no grey images")
         }
         (height, width) = (extents[0], extents[1])
+    }
+}
+
+extension EnvironmentScale {
+    /// Learns the scale from the first images of a table of grey images.
+    init(_ clean: SampleTable) throws {
+        let extent = try ImageExtent(clean.shape)
+        let images = (0..<min(clean.count, 1_000)).flatMap { clean.features(of: $0) }
+        try self.init(clean: images, height: extent.height, width: extent.width)
     }
 }
 

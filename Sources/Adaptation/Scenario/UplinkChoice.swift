@@ -29,23 +29,42 @@ struct UplinkChoice {
         case (.uniform, _):
             rule = .uniform(budget.uniform(SeededGenerator(seed: seed.deriving("uniform")), rate: upload.rate))
         case (.uncertainty, .gate):
-            var configuration = SampleGate.Configuration(
-                rate: upload.rate,
-                reserve: upload.reserve,
-                memory: StreamingQuantile.Configuration(window: upload.window),
-                drift: upload.drift,
-                novelty: upload.novelty
-            )
-            // The stream's clock is the sample's number.
-            configuration.allowance = SampleGate.ByteAllowance(
-                bytes: budget.bytes,
-                windowSeconds: Double(budget.samples)
-            )
-            rule = .gate(try SampleGate(configuration, seed: seed.deriving("gate")))
+            rule = .gate(try Self.gate(upload, (budget.bytes, budget.samples), seed))
         case (.uncertainty, _): rule = .batch(try BatchChoice(upload, budget, seed: seed.deriving("batch-choice")))
         case (.all, _): rule = .everything
         default: rule = .nothing
         }
+    }
+
+    /// The choice by uncertainty of a stream without an end: only a budget that the upload names bounds it beside the
+    /// rate.
+    init(live upload: AdaptationScenario.Upload, seed: Seed) throws {
+        usesFeatures = upload.novelty != nil
+        guard upload.choice == .gate else {
+            let budget = UplinkBudget(upload, sampleCount: Int.max, sampleBytes: 1)
+            rule = .batch(try BatchChoice(upload, budget, seed: seed.deriving("batch-choice")))
+            return
+        }
+        rule = .gate(try Self.gate(upload, upload.budget.map { ($0.bytes, $0.samples) }, seed))
+    }
+
+    private static func gate(
+        _ upload: AdaptationScenario.Upload,
+        _ budget: (bytes: Int, samples: Int)?,
+        _ seed: Seed
+    ) throws -> SampleGate {
+        var configuration = SampleGate.Configuration(
+            rate: upload.rate,
+            reserve: upload.reserve,
+            memory: StreamingQuantile.Configuration(window: upload.window),
+            drift: upload.drift,
+            novelty: upload.novelty
+        )
+        // The stream's clock is the sample's number.
+        configuration.allowance = budget.map {
+            SampleGate.ByteAllowance(bytes: $0.bytes, windowSeconds: Double($0.samples))
+        }
+        return try SampleGate(configuration, seed: seed.deriving("gate"))
     }
 
     /// The rows of a batch that are sent, ascending.

@@ -103,7 +103,7 @@ extension AdaptationUpdate {
     }
 
     /// The upper 16 bits of a float, rounded to nearest; the largest floats do not become infinite.
-    private static func upperHalf(_ value: Float) -> UInt16 {
+    static func upperHalf(_ value: Float) -> UInt16 {
         let bits = value.bitPattern
         let rounded = (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16
         return UInt16(truncatingIfNeeded: rounded & 0x7F80 == 0x7F80 ? bits >> 16 : rounded)

@@ -44,13 +44,26 @@ typedef struct Tributary__V1__UpdateOffer Tributary__V1__UpdateOffer;
 typedef struct Tributary__V1__UploadRequest Tributary__V1__UploadRequest;
 typedef struct Tributary__V1__UpdateVerdict Tributary__V1__UpdateVerdict;
 typedef struct Tributary__V1__RoundCommitted Tributary__V1__RoundCommitted;
+typedef struct Tributary__V1__StreamTask Tributary__V1__StreamTask;
+typedef struct Tributary__V1__NamedCount Tributary__V1__NamedCount;
+typedef struct Tributary__V1__StreamReport Tributary__V1__StreamReport;
+typedef struct Tributary__V1__SampleOffer Tributary__V1__SampleOffer;
+typedef struct Tributary__V1__SampleRequest Tributary__V1__SampleRequest;
+typedef struct Tributary__V1__SampleVerdict Tributary__V1__SampleVerdict;
+typedef struct Tributary__V1__AdaptationPush Tributary__V1__AdaptationPush;
+typedef struct Tributary__V1__StreamEnd Tributary__V1__StreamEnd;
+typedef struct Tributary__V1__PurgeReceipt Tributary__V1__PurgeReceipt;
+typedef struct Tributary__V1__SampleHolding Tributary__V1__SampleHolding;
 typedef struct Tributary__V1__OperatorRequest Tributary__V1__OperatorRequest;
 typedef struct Tributary__V1__OperatorRequest__List Tributary__V1__OperatorRequest__List;
+typedef struct Tributary__V1__OperatorRequest__Purge Tributary__V1__OperatorRequest__Purge;
+typedef struct Tributary__V1__OperatorRequest__Holdings Tributary__V1__OperatorRequest__Holdings;
 typedef struct Tributary__V1__JobStatus Tributary__V1__JobStatus;
 typedef struct Tributary__V1__JobEvent Tributary__V1__JobEvent;
 typedef struct Tributary__V1__OperatorReply Tributary__V1__OperatorReply;
 typedef struct Tributary__V1__OperatorReply__Jobs Tributary__V1__OperatorReply__Jobs;
 typedef struct Tributary__V1__OperatorReply__Refusal Tributary__V1__OperatorReply__Refusal;
+typedef struct Tributary__V1__OperatorReply__Samples Tributary__V1__OperatorReply__Samples;
 
 
 /* --- enums --- */
@@ -198,7 +211,15 @@ typedef enum _Tributary__V1__ReasonCode {
   /*
    * Nothing has this digest.
    */
-  TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_BLOB = 53
+  TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_BLOB = 53,
+  /*
+   * The device sent as many bytes of samples as the job takes in a day.
+   */
+  TRIBUTARY__V1__REASON_CODE__REASON_ALLOWANCE_SPENT = 54,
+  /*
+   * The samples were deleted.
+   */
+  TRIBUTARY__V1__REASON_CODE__REASON_PURGED = 55
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__REASON_CODE)
 } Tributary__V1__ReasonCode;
 /*
@@ -328,6 +349,8 @@ typedef enum {
   TRIBUTARY__V1__FRAME__BODY_EVALUATION = 14,
   TRIBUTARY__V1__FRAME__BODY_TASK_FAILED = 15,
   TRIBUTARY__V1__FRAME__BODY_OPERATOR_REQUEST = 16,
+  TRIBUTARY__V1__FRAME__BODY_STREAM_REPORT = 17,
+  TRIBUTARY__V1__FRAME__BODY_SAMPLE_OFFER = 18,
   TRIBUTARY__V1__FRAME__BODY_WELCOME = 40,
   TRIBUTARY__V1__FRAME__BODY_TRAIN = 41,
   TRIBUTARY__V1__FRAME__BODY_EVALUATE = 42,
@@ -335,7 +358,13 @@ typedef enum {
   TRIBUTARY__V1__FRAME__BODY_VERDICT = 44,
   TRIBUTARY__V1__FRAME__BODY_ROUND_COMMITTED = 45,
   TRIBUTARY__V1__FRAME__BODY_CANCEL = 46,
-  TRIBUTARY__V1__FRAME__BODY_OPERATOR_REPLY = 47
+  TRIBUTARY__V1__FRAME__BODY_OPERATOR_REPLY = 47,
+  TRIBUTARY__V1__FRAME__BODY_STREAM = 48,
+  TRIBUTARY__V1__FRAME__BODY_SAMPLE_REQUEST = 49,
+  TRIBUTARY__V1__FRAME__BODY_SAMPLE_VERDICT = 50,
+  TRIBUTARY__V1__FRAME__BODY_ADAPTATION = 51,
+  TRIBUTARY__V1__FRAME__BODY_STREAM_END = 52,
+  TRIBUTARY__V1__FRAME__BODY_SAMPLES_PURGED = 53
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__FRAME__BODY__CASE)
 } Tributary__V1__Frame__BodyCase;
 
@@ -389,6 +418,14 @@ struct  Tributary__V1__Frame
      */
     Tributary__V1__OperatorRequest *operator_request;
     /*
+     * Tells what became of a device's stream so far.
+     */
+    Tributary__V1__StreamReport *stream_report;
+    /*
+     * Offers a batch of samples.
+     */
+    Tributary__V1__SampleOffer *sample_offer;
+    /*
      * Accepts a connection.
      */
     Tributary__V1__Welcome *welcome;
@@ -420,6 +457,30 @@ struct  Tributary__V1__Frame
      * The answer to an operator's request, or an event of a watched job.
      */
     Tributary__V1__OperatorReply *operator_reply;
+    /*
+     * Asks a device to answer its stream, and to send samples of it.
+     */
+    Tributary__V1__StreamTask *stream;
+    /*
+     * Asks for the bytes of an offered batch of samples.
+     */
+    Tributary__V1__SampleRequest *sample_request;
+    /*
+     * Says what became of an offered batch of samples.
+     */
+    Tributary__V1__SampleVerdict *sample_verdict;
+    /*
+     * What the cloud learnt from a batch of samples.
+     */
+    Tributary__V1__AdaptationPush *adaptation;
+    /*
+     * Ends a device's part in an adaptation job.
+     */
+    Tributary__V1__StreamEnd *stream_end;
+    /*
+     * Says that a device's samples were deleted.
+     */
+    Tributary__V1__PurgeReceipt *samples_purged;
   };
 };
 #define TRIBUTARY__V1__FRAME__INIT \
@@ -1227,6 +1288,365 @@ struct  Tributary__V1__RoundCommitted
 
 
 /*
+ * Asks a device to answer its stream with a model, and to send samples of it as the plan and its site allow.
+ */
+struct  Tributary__V1__StreamTask
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * Its name, at most 128 bytes: sites allow samples by it.
+   */
+  ProtobufCBinaryData name;
+  /*
+   * The model that the device begins with. Required.
+   */
+  Tributary__V1__ModelReference *base_model;
+  /*
+   * What the model is. Required.
+   */
+  Tributary__V1__ModelSpecification *model;
+  /*
+   * The model's tensors. Required.
+   */
+  Tributary__V1__TensorLayout *layout;
+  /*
+   * How the device scores, chooses, codes and adapts: the job's `adaptation` part as JSON, at most 1 MiB.
+   */
+  ProtobufCBinaryData plan;
+  /*
+   * The seed of this device's randomness.
+   */
+  uint64_t seed;
+  /*
+   * The last batch of this device that the coordinator holds or deleted, 0 to 2^62; 0 for none.
+   */
+  uint64_t kept_sequence;
+};
+#define TRIBUTARY__V1__STREAM_TASK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__stream_task__descriptor) \
+    , 0, {0,NULL}, NULL, NULL, NULL, {0,NULL}, 0, 0 }
+
+
+/*
+ * How often something happened.
+ */
+struct  Tributary__V1__NamedCount
+{
+  ProtobufCMessage base;
+  /*
+   * At most 128 bytes, unique in its list.
+   */
+  ProtobufCBinaryData name;
+  /*
+   * 0 to 2^62.
+   */
+  uint64_t count;
+};
+#define TRIBUTARY__V1__NAMED_COUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__named_count__descriptor) \
+    , {0,NULL}, 0 }
+
+
+/*
+ * Tells what became of a device's stream so far. Counts are 0 to 2^62 and only rise.
+ */
+struct  Tributary__V1__StreamReport
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * Samples that were answered.
+   */
+  uint64_t answered;
+  /*
+   * Those of them whose label is known.
+   */
+  uint64_t labelled;
+  /*
+   * Those of these that were answered rightly.
+   */
+  uint64_t correct;
+  /*
+   * The mean score of the last batch.
+   */
+  double uncertainty;
+  /*
+   * Samples that were chosen to be sent.
+   */
+  uint64_t chosen;
+  /*
+   * Samples that were sent.
+   */
+  uint64_t sent;
+  /*
+   * The newest update that the device looked at, 0 to 2^32 - 1.
+   */
+  uint32_t version;
+  /*
+   * Updates that the device took back.
+   */
+  uint64_t rollbacks;
+  /*
+   * The environments that it met.
+   */
+  uint64_t environments;
+  /*
+   * The batch whose answer it waits for, 0 to 2^62; 0 for none.
+   */
+  uint64_t awaited_sequence;
+  /*
+   * Whether its stream is over.
+   */
+  protobuf_c_boolean is_over;
+  /*
+   * Why samples were not sent, at most 256.
+   */
+  size_t n_withheld;
+  Tributary__V1__NamedCount **withheld;
+};
+#define TRIBUTARY__V1__STREAM_REPORT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__stream_report__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL }
+
+
+/*
+ * Offers a batch of samples. A device has one offer under way at a time.
+ */
+struct  Tributary__V1__SampleOffer
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The batch's number among the device's batches of this job, 1 to 2^62, rising.
+   */
+  uint64_t sequence;
+  /*
+   * The digest of the coded batch, 16 bytes.
+   */
+  ProtobufCBinaryData digest;
+  /*
+   * The bytes of the coded batch, 1 to 2^20.
+   */
+  uint64_t byte_count;
+  /*
+   * The samples in it, 1 to 65535.
+   */
+  uint64_t sample_count;
+};
+#define TRIBUTARY__V1__SAMPLE_OFFER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__sample_offer__descriptor) \
+    , 0, 0, {0,NULL}, 0, 0 }
+
+
+/*
+ * Asks for the bytes of an offered batch from an offset to its end.
+ */
+struct  Tributary__V1__SampleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The batch.
+   */
+  uint64_t sequence;
+  /*
+   * A number that the coordinator chooses, new for every request on a connection; the chunks carry it.
+   */
+  uint64_t transfer;
+  /*
+   * The first byte wanted, 0 to 2^20.
+   */
+  uint64_t offset;
+};
+#define TRIBUTARY__V1__SAMPLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__sample_request__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+/*
+ * Says what became of an offered batch.
+ */
+struct  Tributary__V1__SampleVerdict
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The batch.
+   */
+  uint64_t sequence;
+  /*
+   * Whether the coordinator holds it on stable storage. A batch that was accepted before is accepted again.
+   */
+  protobuf_c_boolean is_accepted;
+  /*
+   * Why it does not; REASON_UNSPECIFIED where it does. The device forgets the batch unless the reason is
+   * REASON_STORAGE_FAILED or REASON_OVERLOADED.
+   */
+  Tributary__V1__ReasonCode reason;
+  /*
+   * One line for a person, at most 4096 bytes; may be empty.
+   */
+  ProtobufCBinaryData message;
+};
+#define TRIBUTARY__V1__SAMPLE_VERDICT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__sample_verdict__descriptor) \
+    , 0, 0, 0, TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED, {0,NULL} }
+
+
+/*
+ * What the cloud learnt from a batch of samples.
+ */
+struct  Tributary__V1__AdaptationPush
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The last batch that was learnt from.
+   */
+  uint64_t sequence;
+  /*
+   * The update's version, rising; 0 where nothing was learnt.
+   */
+  uint32_t version;
+  /*
+   * The digest of the data, 16 bytes; empty where nothing was learnt.
+   */
+  ProtobufCBinaryData digest;
+  /*
+   * The prompt and the delta (PROTOCOL.md, "Updates for devices"), at most 65536 bytes; empty where nothing was learnt.
+   */
+  ProtobufCBinaryData data;
+};
+#define TRIBUTARY__V1__ADAPTATION_PUSH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__adaptation_push__descriptor) \
+    , 0, 0, 0, {0,NULL}, {0,NULL} }
+
+
+/*
+ * Ends a device's part in an adaptation job.
+ */
+struct  Tributary__V1__StreamEnd
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * Why; REASON_UNSPECIFIED where the job finished.
+   */
+  Tributary__V1__ReasonCode reason;
+  /*
+   * One line for a person, at most 4096 bytes; may be empty.
+   */
+  ProtobufCBinaryData message;
+};
+#define TRIBUTARY__V1__STREAM_END__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__stream_end__descriptor) \
+    , 0, TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED, {0,NULL} }
+
+
+/*
+ * Says that samples were deleted, with all that was learnt from them.
+ */
+struct  Tributary__V1__PurgeReceipt
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The agent's name.
+   */
+  ProtobufCBinaryData agent;
+  /*
+   * The receipt's number among the agent's receipts of this job, from 1.
+   */
+  uint64_t number;
+  /*
+   * Every batch up to this one is gone.
+   */
+  uint64_t last_sequence;
+  /*
+   * The batches deleted.
+   */
+  uint64_t batch_count;
+  /*
+   * The samples in them.
+   */
+  uint64_t sample_count;
+  /*
+   * The bytes of them.
+   */
+  uint64_t byte_count;
+  /*
+   * The digest of the batches' digests (16 bytes each, in the order of their sequences), 16 bytes. A device computes
+   * the same from its audit log.
+   */
+  ProtobufCBinaryData digest;
+};
+#define TRIBUTARY__V1__PURGE_RECEIPT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__purge_receipt__descriptor) \
+    , 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
+
+
+/*
+ * What a coordinator holds of an agent's samples.
+ */
+struct  Tributary__V1__SampleHolding
+{
+  ProtobufCMessage base;
+  /*
+   * The job, 1 to 2^62.
+   */
+  uint64_t job;
+  /*
+   * The agent's name.
+   */
+  ProtobufCBinaryData agent;
+  /*
+   * The batches held.
+   */
+  uint64_t batch_count;
+  /*
+   * The samples in them.
+   */
+  uint64_t sample_count;
+  /*
+   * The bytes of them.
+   */
+  uint64_t byte_count;
+  /*
+   * The last batch that was accepted, held or deleted.
+   */
+  uint64_t last_sequence;
+};
+#define TRIBUTARY__V1__SAMPLE_HOLDING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__sample_holding__descriptor) \
+    , 0, {0,NULL}, 0, 0, 0, 0 }
+
+
+/*
  * Asks for the state of all jobs.
  */
 struct  Tributary__V1__OperatorRequest__List
@@ -1238,13 +1658,51 @@ struct  Tributary__V1__OperatorRequest__List
      }
 
 
+/*
+ * Asks that the samples of an agent be deleted, with all that was learnt from them.
+ */
+struct  Tributary__V1__OperatorRequest__Purge
+{
+  ProtobufCMessage base;
+  /*
+   * The agent's name, as in Hello.
+   */
+  ProtobufCBinaryData agent;
+  /*
+   * The job, 1 to 2^62; 0 for all jobs.
+   */
+  uint64_t job;
+};
+#define TRIBUTARY__V1__OPERATOR_REQUEST__PURGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__operator_request__purge__descriptor) \
+    , {0,NULL}, 0 }
+
+
+/*
+ * Asks whose samples are held.
+ */
+struct  Tributary__V1__OperatorRequest__Holdings
+{
+  ProtobufCMessage base;
+  /*
+   * The agent's name; empty for all.
+   */
+  ProtobufCBinaryData agent;
+};
+#define TRIBUTARY__V1__OPERATOR_REQUEST__HOLDINGS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__operator_request__holdings__descriptor) \
+    , {0,NULL} }
+
+
 typedef enum {
   TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST__NOT_SET = 0,
   TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_SUBMIT = 1,
   TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_LIST = 2,
   TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_STATUS = 3,
   TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_WATCH = 4,
-  TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_CANCEL = 5
+  TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_CANCEL = 5,
+  TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_PURGE = 6,
+  TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_HOLDINGS = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST__CASE)
 } Tributary__V1__OperatorRequest__RequestCase;
 
@@ -1276,6 +1734,14 @@ struct  Tributary__V1__OperatorRequest
      * Cancels this job.
      */
     uint64_t cancel;
+    /*
+     * Deletes samples.
+     */
+    Tributary__V1__OperatorRequest__Purge *purge;
+    /*
+     * Tells whose samples are held.
+     */
+    Tributary__V1__OperatorRequest__Holdings *holdings;
   };
 };
 #define TRIBUTARY__V1__OPERATOR_REQUEST__INIT \
@@ -1429,11 +1895,34 @@ struct  Tributary__V1__OperatorReply__Refusal
     , TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED, {0,NULL} }
 
 
+/*
+ * What is held, and what was deleted.
+ */
+struct  Tributary__V1__OperatorReply__Samples
+{
+  ProtobufCMessage base;
+  /*
+   * At most 4096, in the order of jobs and agents.
+   */
+  size_t n_holdings;
+  Tributary__V1__SampleHolding **holdings;
+  /*
+   * At most 4096, oldest first.
+   */
+  size_t n_receipts;
+  Tributary__V1__PurgeReceipt **receipts;
+};
+#define TRIBUTARY__V1__OPERATOR_REPLY__SAMPLES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__operator_reply__samples__descriptor) \
+    , 0,NULL, 0,NULL }
+
+
 typedef enum {
   TRIBUTARY__V1__OPERATOR_REPLY__REPLY__NOT_SET = 0,
   TRIBUTARY__V1__OPERATOR_REPLY__REPLY_JOBS = 1,
   TRIBUTARY__V1__OPERATOR_REPLY__REPLY_EVENT = 2,
-  TRIBUTARY__V1__OPERATOR_REPLY__REPLY_REFUSED = 3
+  TRIBUTARY__V1__OPERATOR_REPLY__REPLY_REFUSED = 3,
+  TRIBUTARY__V1__OPERATOR_REPLY__REPLY_SAMPLES = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__OPERATOR_REPLY__REPLY__CASE)
 } Tributary__V1__OperatorReply__ReplyCase;
 
@@ -1457,6 +1946,10 @@ struct  Tributary__V1__OperatorReply
      * The request was refused.
      */
     Tributary__V1__OperatorReply__Refusal *refused;
+    /*
+     * The samples asked for.
+     */
+    Tributary__V1__OperatorReply__Samples *samples;
   };
 };
 #define TRIBUTARY__V1__OPERATOR_REPLY__INIT \
@@ -1996,9 +2489,205 @@ Tributary__V1__RoundCommitted *
 void   tributary__v1__round_committed__free_unpacked
                      (Tributary__V1__RoundCommitted *message,
                       ProtobufCAllocator *allocator);
+/* Tributary__V1__StreamTask methods */
+void   tributary__v1__stream_task__init
+                     (Tributary__V1__StreamTask         *message);
+size_t tributary__v1__stream_task__get_packed_size
+                     (const Tributary__V1__StreamTask   *message);
+size_t tributary__v1__stream_task__pack
+                     (const Tributary__V1__StreamTask   *message,
+                      uint8_t             *out);
+size_t tributary__v1__stream_task__pack_to_buffer
+                     (const Tributary__V1__StreamTask   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__StreamTask *
+       tributary__v1__stream_task__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__stream_task__free_unpacked
+                     (Tributary__V1__StreamTask *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__NamedCount methods */
+void   tributary__v1__named_count__init
+                     (Tributary__V1__NamedCount         *message);
+size_t tributary__v1__named_count__get_packed_size
+                     (const Tributary__V1__NamedCount   *message);
+size_t tributary__v1__named_count__pack
+                     (const Tributary__V1__NamedCount   *message,
+                      uint8_t             *out);
+size_t tributary__v1__named_count__pack_to_buffer
+                     (const Tributary__V1__NamedCount   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__NamedCount *
+       tributary__v1__named_count__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__named_count__free_unpacked
+                     (Tributary__V1__NamedCount *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__StreamReport methods */
+void   tributary__v1__stream_report__init
+                     (Tributary__V1__StreamReport         *message);
+size_t tributary__v1__stream_report__get_packed_size
+                     (const Tributary__V1__StreamReport   *message);
+size_t tributary__v1__stream_report__pack
+                     (const Tributary__V1__StreamReport   *message,
+                      uint8_t             *out);
+size_t tributary__v1__stream_report__pack_to_buffer
+                     (const Tributary__V1__StreamReport   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__StreamReport *
+       tributary__v1__stream_report__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__stream_report__free_unpacked
+                     (Tributary__V1__StreamReport *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__SampleOffer methods */
+void   tributary__v1__sample_offer__init
+                     (Tributary__V1__SampleOffer         *message);
+size_t tributary__v1__sample_offer__get_packed_size
+                     (const Tributary__V1__SampleOffer   *message);
+size_t tributary__v1__sample_offer__pack
+                     (const Tributary__V1__SampleOffer   *message,
+                      uint8_t             *out);
+size_t tributary__v1__sample_offer__pack_to_buffer
+                     (const Tributary__V1__SampleOffer   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__SampleOffer *
+       tributary__v1__sample_offer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__sample_offer__free_unpacked
+                     (Tributary__V1__SampleOffer *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__SampleRequest methods */
+void   tributary__v1__sample_request__init
+                     (Tributary__V1__SampleRequest         *message);
+size_t tributary__v1__sample_request__get_packed_size
+                     (const Tributary__V1__SampleRequest   *message);
+size_t tributary__v1__sample_request__pack
+                     (const Tributary__V1__SampleRequest   *message,
+                      uint8_t             *out);
+size_t tributary__v1__sample_request__pack_to_buffer
+                     (const Tributary__V1__SampleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__SampleRequest *
+       tributary__v1__sample_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__sample_request__free_unpacked
+                     (Tributary__V1__SampleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__SampleVerdict methods */
+void   tributary__v1__sample_verdict__init
+                     (Tributary__V1__SampleVerdict         *message);
+size_t tributary__v1__sample_verdict__get_packed_size
+                     (const Tributary__V1__SampleVerdict   *message);
+size_t tributary__v1__sample_verdict__pack
+                     (const Tributary__V1__SampleVerdict   *message,
+                      uint8_t             *out);
+size_t tributary__v1__sample_verdict__pack_to_buffer
+                     (const Tributary__V1__SampleVerdict   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__SampleVerdict *
+       tributary__v1__sample_verdict__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__sample_verdict__free_unpacked
+                     (Tributary__V1__SampleVerdict *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__AdaptationPush methods */
+void   tributary__v1__adaptation_push__init
+                     (Tributary__V1__AdaptationPush         *message);
+size_t tributary__v1__adaptation_push__get_packed_size
+                     (const Tributary__V1__AdaptationPush   *message);
+size_t tributary__v1__adaptation_push__pack
+                     (const Tributary__V1__AdaptationPush   *message,
+                      uint8_t             *out);
+size_t tributary__v1__adaptation_push__pack_to_buffer
+                     (const Tributary__V1__AdaptationPush   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__AdaptationPush *
+       tributary__v1__adaptation_push__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__adaptation_push__free_unpacked
+                     (Tributary__V1__AdaptationPush *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__StreamEnd methods */
+void   tributary__v1__stream_end__init
+                     (Tributary__V1__StreamEnd         *message);
+size_t tributary__v1__stream_end__get_packed_size
+                     (const Tributary__V1__StreamEnd   *message);
+size_t tributary__v1__stream_end__pack
+                     (const Tributary__V1__StreamEnd   *message,
+                      uint8_t             *out);
+size_t tributary__v1__stream_end__pack_to_buffer
+                     (const Tributary__V1__StreamEnd   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__StreamEnd *
+       tributary__v1__stream_end__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__stream_end__free_unpacked
+                     (Tributary__V1__StreamEnd *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__PurgeReceipt methods */
+void   tributary__v1__purge_receipt__init
+                     (Tributary__V1__PurgeReceipt         *message);
+size_t tributary__v1__purge_receipt__get_packed_size
+                     (const Tributary__V1__PurgeReceipt   *message);
+size_t tributary__v1__purge_receipt__pack
+                     (const Tributary__V1__PurgeReceipt   *message,
+                      uint8_t             *out);
+size_t tributary__v1__purge_receipt__pack_to_buffer
+                     (const Tributary__V1__PurgeReceipt   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__PurgeReceipt *
+       tributary__v1__purge_receipt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__purge_receipt__free_unpacked
+                     (Tributary__V1__PurgeReceipt *message,
+                      ProtobufCAllocator *allocator);
+/* Tributary__V1__SampleHolding methods */
+void   tributary__v1__sample_holding__init
+                     (Tributary__V1__SampleHolding         *message);
+size_t tributary__v1__sample_holding__get_packed_size
+                     (const Tributary__V1__SampleHolding   *message);
+size_t tributary__v1__sample_holding__pack
+                     (const Tributary__V1__SampleHolding   *message,
+                      uint8_t             *out);
+size_t tributary__v1__sample_holding__pack_to_buffer
+                     (const Tributary__V1__SampleHolding   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__SampleHolding *
+       tributary__v1__sample_holding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__sample_holding__free_unpacked
+                     (Tributary__V1__SampleHolding *message,
+                      ProtobufCAllocator *allocator);
 /* Tributary__V1__OperatorRequest__List methods */
 void   tributary__v1__operator_request__list__init
                      (Tributary__V1__OperatorRequest__List         *message);
+/* Tributary__V1__OperatorRequest__Purge methods */
+void   tributary__v1__operator_request__purge__init
+                     (Tributary__V1__OperatorRequest__Purge         *message);
+/* Tributary__V1__OperatorRequest__Holdings methods */
+void   tributary__v1__operator_request__holdings__init
+                     (Tributary__V1__OperatorRequest__Holdings         *message);
 /* Tributary__V1__OperatorRequest methods */
 void   tributary__v1__operator_request__init
                      (Tributary__V1__OperatorRequest         *message);
@@ -2062,6 +2751,9 @@ void   tributary__v1__operator_reply__jobs__init
 /* Tributary__V1__OperatorReply__Refusal methods */
 void   tributary__v1__operator_reply__refusal__init
                      (Tributary__V1__OperatorReply__Refusal         *message);
+/* Tributary__V1__OperatorReply__Samples methods */
+void   tributary__v1__operator_reply__samples__init
+                     (Tributary__V1__OperatorReply__Samples         *message);
 /* Tributary__V1__OperatorReply methods */
 void   tributary__v1__operator_reply__init
                      (Tributary__V1__OperatorReply         *message);
@@ -2167,8 +2859,44 @@ typedef void (*Tributary__V1__UpdateVerdict_Closure)
 typedef void (*Tributary__V1__RoundCommitted_Closure)
                  (const Tributary__V1__RoundCommitted *message,
                   void *closure_data);
+typedef void (*Tributary__V1__StreamTask_Closure)
+                 (const Tributary__V1__StreamTask *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__NamedCount_Closure)
+                 (const Tributary__V1__NamedCount *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__StreamReport_Closure)
+                 (const Tributary__V1__StreamReport *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__SampleOffer_Closure)
+                 (const Tributary__V1__SampleOffer *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__SampleRequest_Closure)
+                 (const Tributary__V1__SampleRequest *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__SampleVerdict_Closure)
+                 (const Tributary__V1__SampleVerdict *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__AdaptationPush_Closure)
+                 (const Tributary__V1__AdaptationPush *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__StreamEnd_Closure)
+                 (const Tributary__V1__StreamEnd *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__PurgeReceipt_Closure)
+                 (const Tributary__V1__PurgeReceipt *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__SampleHolding_Closure)
+                 (const Tributary__V1__SampleHolding *message,
+                  void *closure_data);
 typedef void (*Tributary__V1__OperatorRequest__List_Closure)
                  (const Tributary__V1__OperatorRequest__List *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__OperatorRequest__Purge_Closure)
+                 (const Tributary__V1__OperatorRequest__Purge *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__OperatorRequest__Holdings_Closure)
+                 (const Tributary__V1__OperatorRequest__Holdings *message,
                   void *closure_data);
 typedef void (*Tributary__V1__OperatorRequest_Closure)
                  (const Tributary__V1__OperatorRequest *message,
@@ -2184,6 +2912,9 @@ typedef void (*Tributary__V1__OperatorReply__Jobs_Closure)
                   void *closure_data);
 typedef void (*Tributary__V1__OperatorReply__Refusal_Closure)
                  (const Tributary__V1__OperatorReply__Refusal *message,
+                  void *closure_data);
+typedef void (*Tributary__V1__OperatorReply__Samples_Closure)
+                 (const Tributary__V1__OperatorReply__Samples *message,
                   void *closure_data);
 typedef void (*Tributary__V1__OperatorReply_Closure)
                  (const Tributary__V1__OperatorReply *message,
@@ -2227,13 +2958,26 @@ extern const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__upload_request__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__update_verdict__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__round_committed__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__stream_task__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__named_count__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__stream_report__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__sample_offer__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__sample_request__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__sample_verdict__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__adaptation_push__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__stream_end__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__purge_receipt__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__sample_holding__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__operator_request__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__operator_request__list__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__operator_request__purge__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__operator_request__holdings__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__job_status__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__job_event__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__operator_reply__jobs__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__operator_reply__refusal__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__operator_reply__samples__descriptor;
 
 PROTOBUF_C__END_DECLS
 

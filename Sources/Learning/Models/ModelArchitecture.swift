@@ -32,6 +32,8 @@ public struct ModelArchitecture: Sendable, Hashable {
 
     /// The model's kind as job files write it.
     public let kind: String
+    /// The extents of one input sample, outermost first.
+    public let input: [Int]
     /// The number of values of one input sample; 0 for `vector`.
     public let inputCount: Int
     /// The number of classes; 0 for `vector`.
@@ -53,6 +55,7 @@ public struct ModelArchitecture: Sendable, Hashable {
     ///   model.
     public init(_ specification: ModelSpecification) throws {
         kind = specification.kind
+        input = specification.input
         plan = try NetworkPlan(specification)
         if let plan {
             layers = []

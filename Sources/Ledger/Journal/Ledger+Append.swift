@@ -54,6 +54,8 @@ extension Ledger {
             )
         case .roundAbandoned(let job, let round, let attempt): try abandoned(job, round, attempt, database)
         case .roundCommitted(let job, let round): try committed(job, round, database)
+        case .samplesKept(let samples): try kept(samples, database)
+        case .samplesPurged(let receipt): try purged(receipt, database)
         case .evaluated(let job, let round, let summary):
             let sql = """
                 INSERT OR REPLACE INTO evaluations (job, round, sample_count, correct_count, loss_sum, client_count,
@@ -74,7 +76,7 @@ extension Ledger {
         }
     }
 
-    private static func contradiction(_ text: String) -> LedgerError {
+    static func contradiction(_ text: String) -> LedgerError {
         LedgerError(.contradiction, "the journal refuses a fact: \(text)")
     }
 

@@ -30,6 +30,8 @@ extension Ledger {
                     if let last = try Self.evaluations(job.job, database).last {
                         job.evaluation = (last.round, last.summary)
                     }
+                    job.samples = try Self.samples(of: job.job, database)
+                    job.receipts = try Self.receipts(of: job.job, database)
                     jobs.append(job)
                 }
                 return jobs.sorted { $0.job < $1.job }

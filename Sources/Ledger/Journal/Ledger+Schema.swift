@@ -9,6 +9,7 @@ extension Ledger {
         migrator.registerMigration("1: jobs, rounds, updates") { try $0.execute(sql: firstSchema) }
         migrator.registerMigration("2: what updates and evaluations tell further") { try $0.execute(sql: secondSchema) }
         migrator.registerMigration("3: work carried from round to round") { try $0.execute(sql: thirdSchema) }
+        migrator.registerMigration("4: samples of devices") { try $0.execute(sql: fourthSchema) }
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
@@ -18,6 +19,30 @@ extension Ledger {
         }
         try migrator.migrate(queue)
     }
+
+    /// Batches of samples that are held, and what was deleted.
+    private static let fourthSchema = """
+        CREATE TABLE samples (
+            job INTEGER NOT NULL REFERENCES jobs,
+            agent TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            byte_count INTEGER NOT NULL,
+            sample_count INTEGER NOT NULL,
+            PRIMARY KEY (job, agent, sequence)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE purges (
+            job INTEGER NOT NULL REFERENCES jobs,
+            agent TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            last_sequence INTEGER NOT NULL,
+            batch_count INTEGER NOT NULL,
+            sample_count INTEGER NOT NULL,
+            byte_count INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            PRIMARY KEY (job, agent, number)
+        ) STRICT, WITHOUT ROWID;
+        """
 
     /// An update's `round` and `attempt` are those in which it counts, `asked_round` and `asked_attempt` those of its
     /// key (NULL: the same). Carried work is four words for each: agent, round, attempt, base.

@@ -42,6 +42,11 @@ extension AgentCore {
             switch work {
             case .train(let task): actions.append(.train(task))
             case .evaluate(let task): actions.append(.evaluate(task))
+            case .stream(let task):
+                // The stream has a thread of its own; tasks go on.
+                actions.append(.stream(task))
+                tasks.removeStream(task.job)
+                pump(now, &actions)
             }
         } else if isOnline, let request = tasks.load(work.base, work.layout) {
             send(.blobRequest(request), now, &actions)
@@ -85,6 +90,9 @@ extension AgentCore {
                 refuse(task.key, .digestMismatch, "the model arrived damaged twice", now, &actions)
             } else if case .evaluate(let task) = current, task.base == download.model {
                 return evaluationFailed(task.job, task.base.round, .digestMismatch, "", now, &actions)
+            } else if case .stream = current {
+                // Asked again at the next connection.
+                stream.task = nil
             }
             return pump(now, &actions)
         }

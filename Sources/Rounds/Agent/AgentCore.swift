@@ -29,6 +29,7 @@ public struct AgentCore: Sendable {
     var link = Link.offline(until: nil)
     var outbox: [UpdateKey: OutboxEntry] = [:]
     var tasks = TaskQueue()
+    var stream = StreamState()
     private var generator: SeededGenerator
     private var startedAt: Instant?
     private var wasOnline = false
@@ -42,9 +43,16 @@ public struct AgentCore: Sendable {
     /// - Parameters:
     ///   - configuration: who it is.
     ///   - outbox: the updates that an earlier process left.
+    ///   - samples: the batches of samples that an earlier process left.
     ///   - seed: the randomness of its pauses.
-    public init(configuration: AgentConfiguration, outbox: [UpdateOffer] = [], seed: Seed) {
+    public init(
+        configuration: AgentConfiguration,
+        outbox: [UpdateOffer] = [],
+        samples: [SampleOffer] = [],
+        seed: Seed
+    ) {
         self.configuration = configuration
+        stream.pending = samples.sorted { ($0.job, $0.sequence) < ($1.job, $1.sequence) }
         generator = SeededGenerator(seed: seed)
         for offer in outbox where offer.key.agent == configuration.agent {
             self.outbox[offer.key] = OutboxEntry(offer: offer)
@@ -65,6 +73,7 @@ public struct AgentCore: Sendable {
                 lastSent.advanced(by: welcome.heartbeat),
                 lastHeard.advanced(by: welcome.silenceLimit)
             )
+            if let retryAt = stream.retryAt { deadline = min(deadline, retryAt) }
             for entry in outbox.values {
                 if let retryAt = entry.retryAt { deadline = min(deadline, retryAt) }
             }
@@ -115,6 +124,10 @@ public struct AgentCore: Sendable {
             pump(now, &actions)
         case .evaluationFailed(let job, let round, let reason, let message):
             evaluationFailed(job, round, reason, message, now, &actions)
+        case .samplesReady(let offer):
+            samplesReady(offer, now, &actions)
+        case .streamReported(let report):
+            reported(report, now, &actions)
         case .timer:
             timer(now, &actions)
         case .stop:
@@ -190,6 +203,7 @@ public struct AgentCore: Sendable {
 
     private mutating func interruptTransfers(_ actions: inout [AgentAction]) {
         tasks.interruptDownload()
+        stream.offered = nil
         for key in outbox.keys.sorted() {
             if case .uploading = outbox[key]?.state { actions.append(.stopSending(key)) }
             outbox[key]?.state = .kept
@@ -222,6 +236,7 @@ public struct AgentCore: Sendable {
             }
             if now >= lastSent.advanced(by: welcome.heartbeat) { send(.heartbeat, now, &actions) }
             offerDue(now, &actions)
+            offerSamplesDue(now, &actions)
         case .stopped:
             break
         }
@@ -254,10 +269,37 @@ public struct AgentCore: Sendable {
             }
         case (.online, .cancel(let cancellation)):
             cancelled(cancellation, now, &actions)
+        case (.online, _):
+            streamReceived(message, now, &actions)
         default:
             actions.append(
-                .disconnect(Goodbye(.protocolViolation, "a message before the welcome, or a second welcome"))
+                .disconnect(Goodbye(.protocolViolation, "a message before the welcome"))
             )
+            lost("the coordinator does not keep to the protocol", now, &actions)
+        }
+    }
+
+    /// The messages of adaptation jobs.
+    private mutating func streamReceived(
+        _ message: CoordinatorMessage,
+        _ now: Instant,
+        _ actions: inout [AgentAction]
+    ) {
+        switch message {
+        case .stream(let task):
+            streamAsked(task, now, &actions)
+        case .sampleRequest(let request):
+            samplesRequested(request, &actions)
+        case .sampleVerdict(let verdict):
+            samplesJudged(verdict, now, &actions)
+        case .adaptation(let push):
+            if stream.task?.job == push.job { actions.append(.adapt(push)) }
+        case .streamEnd(let end):
+            streamEnded(end, now, &actions)
+        case .samplesPurged(let receipt):
+            samplesPurged(receipt, now, &actions)
+        default:
+            actions.append(.disconnect(Goodbye(.protocolViolation, "a second welcome")))
             lost("the coordinator does not keep to the protocol", now, &actions)
         }
     }

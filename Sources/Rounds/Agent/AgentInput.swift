@@ -74,6 +74,10 @@ public enum AgentInput: Sendable {
     case evaluated(JobID, RoundNumber, EvaluationSummary)
     /// An evaluation failed.
     case evaluationFailed(JobID, RoundNumber, ReasonCode, String)
+    /// A batch of samples lies in the outbox.
+    case samplesReady(SampleOffer)
+    /// What became of the stream so far.
+    case streamReported(StreamReport)
     /// The clock reached ``AgentCore/nextDeadline``.
     case timer
     /// The process is asked to stop.
@@ -106,6 +110,19 @@ public enum AgentAction: Sendable {
     case stopSending(UpdateKey)
     /// Delete an update of the outbox.
     case forget(UpdateKey)
+    /// Answer the stream with the loaded model; then ``AgentInput/streamReported(_:)`` and
+    /// ``AgentInput/samplesReady(_:)`` again and again.
+    case stream(StreamTask)
+    /// Stop answering the stream.
+    case endStream(StreamEnd)
+    /// Send a batch of samples from an offset on, in chunks with this transfer number.
+    case sendSamples(SampleOffer, transfer: UInt64, offset: Int)
+    /// A batch was taken or refused for good: delete it.
+    case settleSamples(SampleVerdict)
+    /// Apply what the cloud learnt.
+    case adapt(AdaptationPush)
+    /// The coordinator deleted samples: note it in the audit log.
+    case samplesPurged(PurgeReceipt)
     /// A line for the log.
     case log(LogLine)
     /// End the process.

@@ -7,11 +7,13 @@ struct TaskQueue: Sendable {
     enum Work: Sendable {
         case train(TrainTask)
         case evaluate(EvaluateTask)
+        case stream(StreamTask)
 
         var base: ModelReference {
             switch self {
             case .train(let task): task.base
             case .evaluate(let task): task.base
+            case .stream(let task): task.base
             }
         }
 
@@ -19,6 +21,7 @@ struct TaskQueue: Sendable {
             switch self {
             case .train(let task): task.layout
             case .evaluate(let task): task.layout
+            case .stream(let task): task.layout
             }
         }
     }
@@ -83,6 +86,19 @@ struct TaskQueue: Sendable {
     mutating func add(_ task: EvaluateTask) {
         waiting.removeAll { if case .evaluate = $0 { true } else { false } }
         waiting.append(.evaluate(task))
+    }
+
+    /// Adds a stream, which begins once its model is loaded.
+    mutating func add(_ task: StreamTask) {
+        waiting.append(.stream(task))
+    }
+
+    /// Takes a stream's task out.
+    mutating func removeStream(_ job: JobID) {
+        waiting.removeAll { if case .stream(let task) = $0 { task.job == job } else { false } }
+        guard case .stream(let task) = current, task.job == job else { return }
+        current = nil
+        isRunning = false
     }
 
     /// Takes a training task out; gives true if it was running.

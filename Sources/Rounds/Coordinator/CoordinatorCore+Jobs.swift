@@ -148,6 +148,8 @@ extension CoordinatorCore {
             step(job, .recorded(record), now, &actions)
         case .submission(let job, let connection):
             submitted(job, connection, now, &actions)
+        case .adaptation(let job, let record):
+            stepAdaptation(job, now, &actions) { $0.recorded(record, now) }
         }
     }
 
@@ -164,6 +166,8 @@ extension CoordinatorCore {
         case .submission(let job, let connection):
             submissions[job] = nil
             actions.append(.send(connection, .operatorReply(.refused(.storageFailed, message: message))))
+        case .adaptation(let job, let record):
+            stepAdaptation(job, now, &actions) { $0.recordFailed(record, message) }
         }
     }
 

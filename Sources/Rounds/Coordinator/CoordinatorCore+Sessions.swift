@@ -82,6 +82,7 @@ extension CoordinatorCore {
         let peer = sessions[connection]?.peer ?? ""
         actions.append(.log(LogLine(.info, "\(agent) connected from \(peer) (\(hello.software))")))
         askToEvaluateAgain(agent, &actions)
+        offerStreams(agent, now, &actions)
         guard let job = activeJob, takesPart(agent, in: job, &actions) else { return }
         step(job, .agentAvailable(agent), now, &actions)
     }
@@ -124,6 +125,7 @@ extension CoordinatorCore {
         guard let agent = session.agent, agents[agent]?.connection == connection else { return }
         agents[agent]?.connection = nil
         lost[agent] = now
+        for job in adaptations.keys { adaptations[job]?.agentDisconnected(agent) }
         if let job = activeJob { step(job, .agentDisconnected(agent), now, &actions) }
     }
 

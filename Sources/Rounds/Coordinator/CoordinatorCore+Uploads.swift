@@ -8,6 +8,7 @@ extension CoordinatorCore {
         _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
+        if sendSource(request, connection, &actions) { return }
         let parts = servedModels.lazy.flatMap(\.parts)
         if let job = activeJob, jobs[job]?.isTakingUp == true {
             // Which models there are is not known yet; the agent keeps its task and asks again.
@@ -206,6 +207,9 @@ extension CoordinatorCore {
         _ now: Instant,
         _ actions: inout [CoordinatorAction]
     ) {
+        if chunk.transfer & AdaptationMachine.transferBit != 0 {
+            return samplesArrived(chunk, on: connection, now, &actions)
+        }
         // Chunks of a transfer that was withdrawn may still be under way: they are dropped.
         guard let key = uploads.key(ofTransfer: chunk.transfer), let upload = uploads[key],
             upload.connection == connection, case .receiving(let transfer, let heldBytes) = upload.state

@@ -17,6 +17,9 @@ public struct CoordinatorCore: Sendable {
     /// The agents whose connection ended, and when.
     var lost: [AgentID: Instant] = [:]
     var jobs: [JobID: JobMachine] = [:]
+    var adaptations: [JobID: AdaptationMachine] = [:]
+    /// Who asked for samples to be deleted, and what is still to be answered.
+    var purges: [PurgeRequest] = []
     /// Jobs that are being written to the journal.
     var submissions: [JobID: JobSpecification] = [:]
     /// The last round of each job whose model is on stable storage: agents may forget their updates of it.
@@ -55,8 +58,12 @@ public struct CoordinatorCore: Sendable {
         self.validate = validate
         nextSilenceCheck = now.advanced(by: configuration.silenceLimit / 4)
         for job in recovered {
-            jobs[job.job] = JobMachine(recovering: job)
             lastJobNumber = max(lastJobNumber, job.job.number)
+            guard job.specification.adaptation == nil else {
+                adaptations[job.job] = AdaptationMachine(recovering: job)
+                continue
+            }
+            jobs[job.job] = JobMachine(recovering: job)
             durableRounds[job.job] = job.committed.last?.round
             // Agents of an open round get the usual time to come back.
             let asked = (job.open?.cohort ?? []) + job.carried.map(\.key.agent)
@@ -71,6 +78,7 @@ public struct CoordinatorCore: Sendable {
     public mutating func start(at now: Instant) -> [CoordinatorAction] {
         var actions: [CoordinatorAction] = []
         startNextJob(now, &actions)
+        for job in adaptations.keys.sorted() { beginAdaptation(job, now, &actions) }
         return actions
     }
 
@@ -91,7 +99,9 @@ public struct CoordinatorCore: Sendable {
     public var runningJob: JobID? { activeJob }
 
     /// The jobs as operators see them, in order.
-    public var allStatuses: [JobStatus] { jobs.values.map(\.status).sorted { $0.job < $1.job } }
+    public var allStatuses: [JobStatus] {
+        (jobs.values.map(\.status) + adaptations.values.map(\.status)).sorted { $0.job < $1.job }
+    }
 
     /// The digest of an update that is on its way.
     public func digestOfUpload(_ key: UpdateKey) -> BlobDigest? { uploads[key]?.offer.digest }
@@ -121,7 +131,9 @@ public struct CoordinatorCore: Sendable {
     }
 
     /// Whether every job is over.
-    public var isIdle: Bool { activeJob == nil && jobs.values.allSatisfy(\.isOver) }
+    public var isIdle: Bool {
+        activeJob == nil && jobs.values.allSatisfy(\.isOver) && adaptations.values.allSatisfy(\.isOver)
+    }
 
     /// Takes in what happened and says what is to be done, in this order.
     public mutating func handle(_ input: CoordinatorInput, at now: Instant) -> [CoordinatorAction] {
@@ -152,6 +164,8 @@ public struct CoordinatorCore: Sendable {
         case .durable(let job, let round):
             durableRounds[job] = max(durableRounds[job] ?? .initial, round)
             release(job, through: round, &actions)
+        case .adaptation(let job, let input):
+            step(job, input, now, &actions)
         case .timer:
             timer(now, &actions)
         case .shutdown:
@@ -188,6 +202,10 @@ public struct CoordinatorCore: Sendable {
             evaluationArrived(report, from: agent, now, &actions)
         case (.agent(let agent), .taskFailed(let failure)):
             taskFailed(failure, of: agent, connection, now, &actions)
+        case (.agent(let agent), .streamReport(let report)):
+            stepAdaptation(report.job, now, &actions) { $0.reported(report, by: agent, now) }
+        case (.agent(let agent), .sampleOffer(let offer)):
+            samplesOffered(offer, by: agent, connection, now, &actions)
         case (.operator, .operatorRequest(let request)):
             requested(request, connection, now, &actions)
         default:

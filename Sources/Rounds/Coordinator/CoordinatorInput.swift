@@ -28,6 +28,8 @@ public enum CoordinatorInput: Sendable {
     case sentBytes(JobID, ConnectionID, Int)
     /// A round's model and journal entries are on stable storage.
     case durable(JobID, RoundNumber)
+    /// Something happened to an adaptation job.
+    case adaptation(JobID, AdaptationInput)
     /// The clock reached ``CoordinatorCore/nextDeadline``.
     case timer
     /// The process stops on purpose.
@@ -68,6 +70,8 @@ public enum CoordinatorAction: Sendable {
     case discardSpools(JobID, through: RoundNumber)
     /// The job is over: drop what only it needed.
     case release(JobID)
+    /// An adaptation job wants something done.
+    case adaptation(JobID, AdaptationAction)
     /// Something happened to a job: for the log, the progress display, the metrics.
     case notify(JobEvent)
     /// A line for the log.
@@ -80,12 +84,14 @@ public enum RecordToken: Sendable, Hashable {
     case job(JobID, JobRecord)
     /// A new job, asked for on this connection.
     case submission(JobID, ConnectionID)
+    /// An adaptation job's facts.
+    case adaptation(JobID, AdaptationRecord)
 
     /// Whether it is answered only once it is on stable storage: that a job exists, and that it is over.
     public var isLasting: Bool {
         switch self {
-        case .submission, .job(_, .ended): true
-        case .job: false
+        case .submission, .job(_, .ended), .adaptation(_, .kept), .adaptation(_, .purge), .adaptation(_, .ended): true
+        case .job, .adaptation(_, .running): false
         }
     }
 }

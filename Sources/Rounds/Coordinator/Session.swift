@@ -28,6 +28,9 @@ struct AgentRecord: Sendable {
     var labels: [String: String] = [:]
     var resources: [String: Double] = [:]
 
+    /// Whether it has a stream for adaptation jobs.
+    var streams: Bool { (resources["stream"] ?? 0) > 0 }
+
     /// What it lacks to take part in a job with these codecs, in order.
     func missing(for coding: JobSpecification.Coding) -> [String] {
         coding.requiredNames.subtracting(codecs).sorted()

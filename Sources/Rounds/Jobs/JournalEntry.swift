@@ -18,6 +18,10 @@ public enum JournalEntry: Sendable, Equatable {
     case roundCommitted(JobID, CommittedRound)
     /// A model's evaluation is complete.
     case evaluated(JobID, RoundNumber, EvaluationSummary)
+    /// A batch of samples is held. Its bytes are on stable storage.
+    case samplesKept(KeptSamples)
+    /// What is held of an agent's samples up to a batch is deleted, or is about to be.
+    case samplesPurged(PurgeReceipt)
 }
 
 /// What a committed round leaves behind.
@@ -150,6 +154,10 @@ public struct RecoveredJob: Sendable, Equatable {
     public var refusedUpdates: UInt64
     /// Each agent's last update in a committed round.
     public var lastCounted: [AgentID: CountedUpdate]
+    /// The batches of samples that are held, in any order.
+    public var samples: [KeptSamples] = []
+    /// What was deleted, of each agent oldest first.
+    public var receipts: [PurgeReceipt] = []
     /// The last evaluation.
     public var evaluation: (round: RoundNumber, summary: EvaluationSummary)?
 
@@ -174,6 +182,8 @@ public struct RecoveredJob: Sendable, Equatable {
             && left.lastCommitted == right.lastCommitted && left.carried == right.carried && left.open == right.open
             && left.abandonedAttempts == right.abandonedAttempts && left.refusedUpdates == right.refusedUpdates
             && left.lastCounted == right.lastCounted
+            && left.samples.sorted { $0.key < $1.key } == right.samples.sorted { $0.key < $1.key }
+            && Set(left.receipts) == Set(right.receipts)
             && left.evaluation?.round == right.evaluation?.round
             && left.evaluation?.summary == right.evaluation?.summary
     }
@@ -212,6 +222,14 @@ public struct RecoveredJob: Sendable, Equatable {
             abandonedAttempts = 0
         case .evaluated(_, let round, let summary):
             evaluation = (round, summary)
+        case .samplesKept(let kept):
+            samples.removeAll { $0.key == kept.key }
+            samples.append(kept)
+        case .samplesPurged(let receipt):
+            samples.removeAll { $0.key.agent == receipt.agent && $0.key.sequence <= receipt.lastSequence }
+            if !receipts.contains(where: { $0.agent == receipt.agent && $0.number == receipt.number }) {
+                receipts.append(receipt)
+            }
         }
     }
 }

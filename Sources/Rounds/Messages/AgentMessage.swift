@@ -22,6 +22,10 @@ public enum AgentMessage: Sendable {
     case goodbye(Goodbye)
     /// An operator's request.
     case operatorRequest(OperatorRequest)
+    /// Tells what became of a device's stream so far.
+    case streamReport(StreamReport)
+    /// Offers a batch of samples.
+    case sampleOffer(SampleOffer)
 }
 
 /// What a coordinator sends to an agent or an operator.
@@ -48,6 +52,18 @@ public enum CoordinatorMessage: Sendable {
     case goodbye(Goodbye)
     /// The answer to an operator's request, or the next event of a job that the operator watches.
     case operatorReply(OperatorReply)
+    /// Asks a device to answer its stream, and to send samples of it.
+    case stream(StreamTask)
+    /// Asks for the bytes of an offered batch of samples.
+    case sampleRequest(SampleRequest)
+    /// Says what became of an offered batch of samples.
+    case sampleVerdict(SampleVerdict)
+    /// What the cloud learnt from samples.
+    case adaptation(AdaptationPush)
+    /// Ends a device's part in an adaptation job.
+    case streamEnd(StreamEnd)
+    /// Says that a device's samples were deleted.
+    case samplesPurged(PurgeReceipt)
 }
 
 /// Opens a connection: who is there and what it can do.

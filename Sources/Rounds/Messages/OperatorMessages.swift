@@ -12,6 +12,10 @@ public enum OperatorRequest: Sendable, Equatable {
     case watch(JobID)
     /// Cancels a job.
     case cancel(JobID)
+    /// Deletes an agent's samples, with all that was learnt from them; nil for those of all jobs.
+    case purge(AgentID, JobID?)
+    /// Tells whose samples are held; nil for all agents.
+    case holdings(AgentID?)
 }
 
 /// What a coordinator answers an operator.
@@ -20,6 +24,8 @@ public enum OperatorReply: Sendable, Equatable {
     case jobs([JobStatus])
     /// One event of a watched job.
     case event(JobEvent)
+    /// What is held, and what was deleted.
+    case samples([SampleHolding], [PurgeReceipt])
     /// The request was refused.
     case refused(ReasonCode, message: String)
 }

@@ -83,6 +83,10 @@ public enum ReasonCode: UInt32, Sendable, Hashable, CaseIterable {
     case storageFailed = 52
     /// Nothing has this digest.
     case unknownBlob = 53
+    /// The device sent as many bytes of samples as the job takes in a day.
+    case allowanceSpent = 54
+    /// The samples were deleted.
+    case purged = 55
 
     // No conformance to CustomStringConvertible: the standard library prints the case's name, which is the name in
     // the log, and a description of our own that asked for that name would ask itself.

@@ -58,6 +58,9 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var evaluateEvery: Int
     /// The accuracy that is aimed at; nil for none.
     public var target: Target?
+    /// What makes it an adaptation job instead of a training job: devices answer their streams, the cloud learns from the
+    /// samples that they send. The module `Adaptation` reads it.
+    public var adaptation: JSONValue?
 
     /// Creates a specification.
     public init(
@@ -72,7 +75,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         codec: Coding = Coding(),
         admission: Admission = Admission(),
         evaluateEvery: Int = 1,
-        target: Target? = nil
+        target: Target? = nil,
+        adaptation: JSONValue? = nil
     ) {
         self.name = name
         self.seed = seed
@@ -86,6 +90,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         self.admission = admission
         self.evaluateEvery = evaluateEvery
         self.target = target
+        self.adaptation = adaptation
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
@@ -101,6 +106,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         case admission
         case evaluateEvery = "evaluate_every"
         case target
+        case adaptation
     }
 
     /// The keys of a job file.
@@ -126,6 +132,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         admission = try file.value("admission", default: Admission())
         evaluateEvery = try file.value("evaluate_every", default: 1)
         target = try file.optional("target")
+        adaptation = try file.optional("adaptation")
         try file.check(!name.isEmpty && name.utf8.count <= 128, "name", "1 to 128 bytes long")
         try file.check(rounds >= 1 && rounds <= 1 << 30, "rounds", "between 1 and 2^30")
         try file.check(

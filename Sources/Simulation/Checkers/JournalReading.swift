@@ -57,7 +57,7 @@ struct JournalReading {
             let ordered = updates.values.sorted { $0.key < $1.key }
             commits.append(Commit(attempt: attempt, record: record, updates: ordered))
             open[job] = nil
-        case .refused, .evaluated:
+        case .refused, .evaluated, .samplesKept, .samplesPurged:
             break
         }
     }

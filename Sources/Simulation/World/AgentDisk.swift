@@ -14,6 +14,11 @@ final class AgentDisk {
 
     private(set) var outbox: [UpdateKey: Item] = [:]
     private var memories: [JobID: [UInt8]] = [:]
+    /// The batches of samples that wait to be taken, of the one adaptation job of a world.
+    private(set) var samples: [UInt64: (offer: SampleOffer, bytes: [UInt8])] = [:]
+    var nextSequence: UInt64 = 1
+    var streamPosition = 0
+    var appliedVersion: UInt32 = 0
 
     /// The offers that a new process finds, in order.
     var offers: [UpdateOffer] {
@@ -36,6 +41,13 @@ final class AgentDisk {
         memories[job] = bytes
     }
 
+    /// The batches that a new process finds, in order.
+    var sampleOffers: [SampleOffer] { samples.sorted { $0.key < $1.key }.map(\.value.offer) }
+
+    func put(_ offer: SampleOffer, _ bytes: [UInt8]) { samples[offer.sequence] = (offer, bytes) }
+
+    func removeSamples(_ sequence: UInt64) { samples[sequence] = nil }
+
     func remove(_ key: UpdateKey) {
         outbox[key] = nil
     }
@@ -49,5 +61,7 @@ final class AgentDisk {
     func wipe() {
         outbox = [:]
         memories = [:]
+        samples = [:]
+        (nextSequence, streamPosition, appliedVersion) = (1, 0, 0)
     }
 }

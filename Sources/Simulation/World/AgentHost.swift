@@ -42,6 +42,7 @@ final class AgentHost {
     var held: (digest: BlobDigest, model: ParameterVector)?
     var running: UpdateKey?
     var upload: (key: UpdateKey, transfer: UInt64, offset: Int)?
+    var stream: RunningStream?
 
     init(
         agent: AgentID,
@@ -79,9 +80,15 @@ final class AgentHost {
             agent: agent,
             incarnation: incarnation,
             codecs: CodecRegistry.agentNames,
+            resources: profile.stream == nil ? [:] : ["stream": 1],
             patience: nil
         )
-        core = AgentCore(configuration: configuration, outbox: disk.offers, seed: seed.deriving("agent", incarnation))
+        core = AgentCore(
+            configuration: configuration,
+            outbox: disk.offers,
+            samples: disk.sampleOffers,
+            seed: seed.deriving("agent", incarnation)
+        )
         log.add(number, 1, incarnation, UInt64(disk.outbox.count))
         handle(.start)
     }
@@ -107,6 +114,7 @@ final class AgentHost {
         held = nil
         running = nil
         upload = nil
+        stream = nil
     }
 
     func later(_ delay: Duration, _ body: @escaping (AgentHost) -> Void) {
@@ -181,6 +189,18 @@ final class AgentHost {
         case .forget(let key):
             if upload?.key == key { upload = nil }
             disk.remove(key)
+        case .stream(let task):
+            beginStream(task)
+        case .endStream(let end):
+            endStream(end)
+        case .sendSamples(let offer, let transfer, let offset):
+            sendSamples(offer, transfer: transfer, offset: offset)
+        case .settleSamples(let verdict):
+            settle(verdict)
+        case .adapt(let push):
+            adapt(push)
+        case .samplesPurged:
+            break
         case .log:
             break
         case .stop(let reason):

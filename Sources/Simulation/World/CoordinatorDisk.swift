@@ -51,6 +51,8 @@ final class CoordinatorDisk {
     private(set) var syncedEntries = 0
     private(set) var spools: [SpoolName: Spool] = [:]
     private(set) var checkpoints: [CheckpointName: Checkpoint] = [:]
+    /// Batches of samples; each is synced before it is spoken of.
+    private(set) var samples: [SampleKey: [UInt8]] = [:]
     /// Whether there is no space left.
     var isFull = false
 
@@ -96,6 +98,17 @@ final class CoordinatorDisk {
 
     func removeSpools(where isUnwanted: (UpdateKey) -> Bool) {
         for name in spools.keys where isUnwanted(name.key) { spools[name] = nil }
+    }
+
+    // MARK: - Samples
+
+    func store(_ key: SampleKey, _ bytes: [UInt8]) throws(FullError) {
+        guard !isFull else { throw FullError() }
+        samples[key] = bytes
+    }
+
+    func removeSamples(where isUnwanted: (SampleKey) -> Bool) {
+        for key in samples.keys where isUnwanted(key) { samples[key] = nil }
     }
 
     // MARK: - Checkpoints

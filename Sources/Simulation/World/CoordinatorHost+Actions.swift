@@ -53,6 +53,8 @@ extension CoordinatorHost {
             models[job] = nil
             recipes[job] = nil
             served = served.filter { $0.value.job != job }
+        case .adaptation(let job, let action):
+            perform(action, of: job)
         case .notify(let event):
             eventObserver?(event)
         case .log:
@@ -137,7 +139,8 @@ extension RecordToken {
     /// Whether the answer is a promise to an operator.
     var mustBeSynced: Bool {
         switch self {
-        case .submission: true
+        case .submission, .adaptation(_, .kept), .adaptation(_, .purge), .adaptation(_, .ended): true
+        case .adaptation(_, .running): false
         case .job(_, let record): record == .ended
         }
     }

@@ -34,6 +34,11 @@ extension CoordinatorHost {
             for entry in entries { jobs[job]?.apply(entry) }
         }
         dropUnwantedSpools(jobs)
+        let held = Set(jobs.values.flatMap { $0.samples.map(\.key) })
+        for key in held where disk.samples[key] == nil {
+            observer?.violation("S1: samples \(key) are in the journal and not on the disk")
+        }
+        disk.removeSamples { !held.contains($0) }
         disk.syncAll()
         let recovered = jobs.sorted { $0.key < $1.key }.map(\.value)
         observer?.recovered(recovered, journal: disk.journal)
@@ -97,6 +102,8 @@ extension JournalEntry {
             job
         case .accepted(let update): update.key.job
         case .refused(let key, _): key.job
+        case .samplesKept(let samples): samples.key.job
+        case .samplesPurged(let receipt): receipt.job
         }
     }
 }

@@ -62,6 +62,8 @@ final class CoordinatorHost {
     var openSpools: [UpdateKey: BlobDigest] = [:]
     var unwritten: [(entries: [JournalEntry], token: RecordToken)] = []
     var isWriting = false
+    /// The batches that the pseudo clouds learnt from since the process began.
+    var learned: Set<SampleKey> = []
 
     init(
         clock: VirtualClock,
@@ -128,6 +130,7 @@ final class CoordinatorHost {
         openSpools = [:]
         unwritten = []
         isWriting = false
+        learned = []
         observer?.crashed(losingPower: kind == .powerLoss)
         if kind == .powerLoss { disk.losePower(&generator) }
     }

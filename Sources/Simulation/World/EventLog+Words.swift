@@ -23,6 +23,8 @@ extension AgentMessage {
         case .taskFailed(let failure): WordHash.mix(8, failure.key.logWord, UInt64(failure.reason.rawValue))
         case .goodbye(let goodbye): WordHash.mix(9, UInt64(goodbye.reason.rawValue), 0)
         case .operatorRequest: 10
+        case .streamReport(let report): WordHash.mix(11, report.answered, report.awaitedSequence)
+        case .sampleOffer(let offer): WordHash.mix(12, offer.sequence, offer.digest.low)
         }
     }
 }
@@ -41,6 +43,12 @@ extension CoordinatorMessage {
         case .cancel(let cancellation): WordHash.mix(9, cancellation.key.logWord, 0)
         case .goodbye(let goodbye): WordHash.mix(10, UInt64(goodbye.reason.rawValue), 0)
         case .operatorReply: 11
+        case .stream(let task): WordHash.mix(12, task.job.number, task.keptSequence)
+        case .sampleRequest(let request): WordHash.mix(13, request.sequence, UInt64(request.offset))
+        case .sampleVerdict(let verdict): WordHash.mix(14, verdict.sequence, UInt64(verdict.reason.rawValue))
+        case .adaptation(let push): WordHash.mix(15, push.sequence, UInt64(push.version))
+        case .streamEnd(let end): WordHash.mix(16, end.job.number, UInt64(end.reason.rawValue))
+        case .samplesPurged(let receipt): WordHash.mix(17, receipt.lastSequence, receipt.number)
         }
     }
 }
@@ -63,6 +71,8 @@ extension CoordinatorInput {
         case .durable(let job, let round): WordHash.mix(13, job.number, UInt64(round.value))
         case .timer: 14
         case .shutdown: 15
+        case .adaptation(let job, .learnt(let learnt)): WordHash.mix(16, job.number, learnt.key.sequence)
+        case .adaptation(let job, _): WordHash.mix(17, job.number, 0)
         }
     }
 }
@@ -84,6 +94,8 @@ extension AgentInput {
         case .evaluationFailed: 12
         case .timer: 13
         case .stop: 14
+        case .samplesReady(let offer): WordHash.mix(15, offer.sequence, offer.digest.low)
+        case .streamReported(let report): WordHash.mix(16, report.answered, report.sent)
         }
     }
 }

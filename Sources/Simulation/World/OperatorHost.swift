@@ -25,6 +25,9 @@ final class OperatorHost {
     private weak var observer: (any WorldObserver)?
     /// The last known state of each job, by the job's name.
     private(set) var statuses: [String: JobStatus] = [:]
+    private var wantedPurge: AgentID?
+    /// The receipts that the coordinator gave.
+    private(set) var receipts: [PurgeReceipt] = []
 
     init(world: VirtualWorld, specifications: [JobSpecification]) {
         precondition(Set(specifications.map(\.name)).count == specifications.count, "jobs of one world differ in name")
@@ -54,6 +57,12 @@ final class OperatorHost {
         guard connection != nil else { return }
         if watched.insert(status.job).inserted { send(.operatorRequest(.watch(status.job))) }
         if wantsCancel, cancelled.insert(status.job).inserted { send(.operatorRequest(.cancel(status.job))) }
+    }
+
+    /// Asks that the samples of an agent be deleted, again until a receipt comes.
+    func purge(_ agent: AgentID) {
+        wantedPurge = agent
+        send(.operatorRequest(.purge(agent, nil)))
     }
 
     private func call() {
@@ -138,7 +147,11 @@ extension OperatorHost: VirtualDialer {
         lastHeard = clock.now
         switch message {
         case .welcome:
+            if let wantedPurge { send(.operatorRequest(.purge(wantedPurge, nil))) }
             send(.operatorRequest(.list))
+        case .operatorReply(.samples(_, let receipts)):
+            wantedPurge = nil
+            self.receipts += receipts
         case .operatorReply(.jobs(let jobs)):
             listed(jobs)
         case .operatorReply(.event(let event)):

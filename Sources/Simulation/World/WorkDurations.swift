@@ -43,17 +43,21 @@ public struct AgentProfile: Sendable, Hashable {
     public var evaluation: Duration
     /// When the agent's process begins.
     public var startsAfter: Duration
+    /// The device's stream for adaptation jobs; nil for none.
+    public var stream: StreamProfile?
 
     /// Creates a profile.
     public init(
         link: LinkProfile = LinkProfile(),
         training: Duration = .seconds(1),
         evaluation: Duration = .milliseconds(100),
-        startsAfter: Duration = .zero
+        startsAfter: Duration = .zero,
+        stream: StreamProfile? = nil
     ) {
         self.link = link
         self.training = training
         self.evaluation = evaluation
         self.startsAfter = startsAfter
+        self.stream = stream
     }
 }

@@ -17,6 +17,12 @@ protocol WorldObserver: AnyObject {
     func crashed(losingPower: Bool)
     /// A new process has read the disk.
     func recovered(_ jobs: [RecoveredJob], journal: [JournalEntry])
+    /// An agent gave up a batch of samples for what the coordinator said of it.
+    func settled(_ key: SampleKey, _ digest: BlobDigest, _ verdict: SampleVerdict)
     /// A shell saw what cannot be.
     func violation(_ text: String)
+}
+
+extension WorldObserver {
+    func settled(_ key: SampleKey, _ digest: BlobDigest, _ verdict: SampleVerdict) {}
 }

@@ -21,6 +21,10 @@ extension AgentMessage {
             self = .taskFailed(try TaskFailure(reading: body.task_failed.pointee))
         case TRIBUTARY__V1__FRAME__BODY_OPERATOR_REQUEST:
             self = .operatorRequest(try OperatorRequest(reading: body.operator_request.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_STREAM_REPORT:
+            self = .streamReport(try StreamReport(reading: body.stream_report.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_SAMPLE_OFFER:
+            self = .sampleOffer(try SampleOffer(reading: body.sample_offer.pointee))
         case TRIBUTARY__V1__FRAME__BODY__NOT_SET: return nil
         default: throw WireError(.misdirected, "message \(body.body_case.rawValue) is not sent to a coordinator")
         }
@@ -55,6 +59,12 @@ extension AgentMessage {
         case .operatorRequest(let request):
             frame.operator_request = try request.write(writer)
             frame.body_case = TRIBUTARY__V1__FRAME__BODY_OPERATOR_REQUEST
+        case .streamReport(let report):
+            frame.stream_report = try report.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_STREAM_REPORT
+        case .sampleOffer(let offer):
+            frame.sample_offer = try offer.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_SAMPLE_OFFER
         }
     }
 }

@@ -21,6 +21,18 @@ extension CoordinatorMessage {
         case TRIBUTARY__V1__FRAME__BODY_CANCEL: self = .cancel(try TaskCancellation(reading: body.cancel.pointee))
         case TRIBUTARY__V1__FRAME__BODY_OPERATOR_REPLY:
             self = .operatorReply(try OperatorReply(reading: body.operator_reply.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_STREAM:
+            self = .stream(try StreamTask(reading: body.stream.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_SAMPLE_REQUEST:
+            self = .sampleRequest(try SampleRequest(reading: body.sample_request.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_SAMPLE_VERDICT:
+            self = .sampleVerdict(try SampleVerdict(reading: body.sample_verdict.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_ADAPTATION:
+            self = .adaptation(try AdaptationPush(reading: body.adaptation.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_STREAM_END:
+            self = .streamEnd(try StreamEnd(reading: body.stream_end.pointee))
+        case TRIBUTARY__V1__FRAME__BODY_SAMPLES_PURGED:
+            self = .samplesPurged(try PurgeReceipt(reading: body.samples_purged.pointee))
         case TRIBUTARY__V1__FRAME__BODY__NOT_SET: return nil
         default: throw WireError(.misdirected, "message \(body.body_case.rawValue) is not sent by a coordinator")
         }
@@ -58,6 +70,24 @@ extension CoordinatorMessage {
         case .operatorReply(let reply):
             frame.operator_reply = try reply.write(writer)
             frame.body_case = TRIBUTARY__V1__FRAME__BODY_OPERATOR_REPLY
+        case .stream(let value):
+            frame.stream = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_STREAM
+        case .sampleRequest(let value):
+            frame.sample_request = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_SAMPLE_REQUEST
+        case .sampleVerdict(let value):
+            frame.sample_verdict = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_SAMPLE_VERDICT
+        case .adaptation(let value):
+            frame.adaptation = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_ADAPTATION
+        case .streamEnd(let value):
+            frame.stream_end = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_STREAM_END
+        case .samplesPurged(let value):
+            frame.samples_purged = try value.write(writer)
+            frame.body_case = TRIBUTARY__V1__FRAME__BODY_SAMPLES_PURGED
         }
     }
 }

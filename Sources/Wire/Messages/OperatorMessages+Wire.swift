@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CMessages
+internal import CProtobufC
 internal import Rounds
 
 extension OperatorRequest {
@@ -15,6 +16,15 @@ extension OperatorRequest {
             self = .watch(try FieldReader.job(message.watch, "watch"))
         case TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_CANCEL:
             self = .cancel(try FieldReader.job(message.cancel, "cancel"))
+        case TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_PURGE:
+            let purge = message.purge.pointee
+            self = .purge(
+                try FieldReader.agent(purge.agent, "purge.agent"),
+                purge.job == 0 ? nil : try FieldReader.job(purge.job, "purge.job")
+            )
+        case TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_HOLDINGS:
+            let agent = message.holdings.pointee.agent
+            self = .holdings(agent.len == 0 ? nil : try FieldReader.agent(agent, "holdings.agent"))
         default: throw WireError(.invalidField, "operator_request asks for nothing that this version knows")
         }
     }
@@ -37,6 +47,17 @@ extension OperatorRequest {
         case .cancel(let job):
             message.pointee.cancel = try FieldReader.job(job.number, "cancel").number
             message.pointee.request_case = TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_CANCEL
+        case .purge(let agent, let job):
+            let purge = try writer.make(tributary__v1__operator_request__purge__init)
+            purge.pointee.agent = try writer.text(agent.name, "purge.agent")
+            if let job { purge.pointee.job = try FieldReader.job(job.number, "purge.job").number }
+            message.pointee.purge = purge
+            message.pointee.request_case = TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_PURGE
+        case .holdings(let agent):
+            let holdings = try writer.make(tributary__v1__operator_request__holdings__init)
+            if let agent { holdings.pointee.agent = try writer.text(agent.name, "holdings.agent") }
+            message.pointee.holdings = holdings
+            message.pointee.request_case = TRIBUTARY__V1__OPERATOR_REQUEST__REQUEST_HOLDINGS
         }
         return message
     }
@@ -58,6 +79,17 @@ extension OperatorReply {
             self = .refused(
                 FieldReader.reason(refusal.reason.rawValue),
                 message: try FieldReader.text(refusal.message, "refused.message")
+            )
+        case TRIBUTARY__V1__OPERATOR_REPLY__REPLY_SAMPLES:
+            let samples = message.samples.pointee
+            let limit = WireLimits.listedJobs
+            self = .samples(
+                try FieldReader.list(samples.holdings, count: samples.n_holdings, "samples.holdings", limit: limit) {
+                    holding throws(WireError) in try SampleHolding(reading: holding.pointee)
+                },
+                try FieldReader.list(samples.receipts, count: samples.n_receipts, "samples.receipts", limit: limit) {
+                    receipt throws(WireError) in try PurgeReceipt(reading: receipt.pointee)
+                }
             )
         default: throw WireError(.invalidField, "operator_reply holds nothing that this version knows")
         }
@@ -83,6 +115,18 @@ extension OperatorReply {
             refusal.pointee.message = try writer.remark(line)
             message.pointee.refused = refusal
             message.pointee.reply_case = TRIBUTARY__V1__OPERATOR_REPLY__REPLY_REFUSED
+        case .samples(let holdings, let receipts):
+            let samples = try writer.make(tributary__v1__operator_reply__samples__init)
+            samples.pointee.holdings = try writer.list(holdings, "samples.holdings", limit: WireLimits.listedJobs) {
+                holding throws(WireError) in try holding.write(writer)
+            }
+            samples.pointee.n_holdings = holdings.count
+            samples.pointee.receipts = try writer.list(receipts, "samples.receipts", limit: WireLimits.listedJobs) {
+                receipt throws(WireError) in try receipt.write(writer)
+            }
+            samples.pointee.n_receipts = receipts.count
+            message.pointee.samples = samples
+            message.pointee.reply_case = TRIBUTARY__V1__OPERATOR_REPLY__REPLY_SAMPLES
         }
         return message
     }

@@ -5,15 +5,11 @@ internal import Rounds
 extension UpdateKey {
     init(reading key: UnsafeMutablePointer<Tributary__V1__UpdateKey>?) throws(WireError) {
         let message = try FieldReader.required(key, "key").pointee
-        let name = try FieldReader.text(message.agent, "key.agent")
-        guard let agent = AgentID(name) else {
-            throw WireError(.invalidField, "key.agent is not the name of an agent")
-        }
         self.init(
             job: try FieldReader.job(message.job, "key.job"),
             round: try FieldReader.round(message.round, "key.round"),
             attempt: try FieldReader.round(message.attempt, "key.attempt").value,
-            agent: agent
+            agent: try FieldReader.agent(message.agent, "key.agent")
         )
     }
 

@@ -65,13 +65,13 @@ extension BenchCommand {
             let memories = try AgentMemoryStore()
             let logger = Logger(label: "agents") { _ in SwiftLogNoOpLogHandler() }
             let data = Dataset(name: "none", train: nil, test: nil)
-            return (1...count).map { number in
+            return try (1...count).map { number in
                 let configuration = AgentConfiguration(
                     agent: AgentID(number: number, of: count),
                     incarnation: UInt64(number),
                     patience: nil
                 )
-                let daemon = AgentDaemon(
+                let daemon = try AgentDaemon(
                     endpoint: endpoint,
                     configuration: configuration,
                     trainer: AgentTrainer(data: data, memories: memories),

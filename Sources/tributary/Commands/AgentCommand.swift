@@ -23,6 +23,15 @@ struct AgentCommand: AsyncParsableCommand {
 
             Example: tributary agent --connect 127.0.0.1:7400 --id site-1 --data "glyphs?part=1/5"
 
+            With --stream the agent is a device too: it answers the stream for adaptation jobs, and sends the samples
+            that it is least sure of, as far as the site's own policy file allows; without one nothing leaves. The
+            stream is a data set (its test part, in order) or pipe:PATH (raw bytes, one a value; pipe:- for standard
+            input). --data is then the device's own labelled samples, which never leave. Every sample that left is in
+            samples-audit.jsonl in the state folder.
+
+            Example: tributary agent --id door-3 --data idx:/data/own --stream pipe:/run/camera --policy site.yaml
+              --state /var/lib/door-3
+
             Exit codes: 0 stopped; 64 usage; 65 unusable data; 66 data cannot be read; 69 the coordinator cannot be
             reached; 73 the state folder cannot be used; 76 no common protocol version, or another agent has this name.
             """
@@ -41,6 +50,20 @@ struct AgentCommand: AsyncParsableCommand {
         help: ArgumentHelp("The folder of the outbox; without it a restart loses a finished update.", valueName: "dir")
     )
     var state: String?
+
+    @Option(help: ArgumentHelp("The stream for adaptation jobs: a data set, or pipe:PATH.", valueName: "spec"))
+    var stream: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How fast a data set is played; without it the device waits for the cloud's answers.",
+            valueName: "samples/s"
+        )
+    )
+    var streamRate: Double?
+
+    @Option(help: ArgumentHelp("The site's policy: what may leave (YAML). Without it nothing.", valueName: "file"))
+    var policy: String?
 
     @Option(help: ArgumentHelp("How long the first connection is tried; 0s for ever.", valueName: "time"))
     var patience = "30s"
@@ -79,13 +102,16 @@ struct AgentCommand: AsyncParsableCommand {
         let dataset = try Self.load(data)
         let folder = try state.map { try StateFolder(path: $0) }
         let outbox: any UpdateOutbox = try folder.map { try Outbox(in: $0) } ?? MemoryOutbox()
+        let site = try StreamOptions(stream: stream, rate: streamRate, policy: policy).site(dataset, folder)
         var random = SystemRandomNumberGenerator()
+        var resources = ["samples": Double(dataset.train?.count ?? 0)]
+        if site != nil { resources["stream"] = 1 }
         let configuration = AgentConfiguration(
             agent: agent,
             incarnation: random.next(),
             codecs: CodecRegistry.agentNames,
             labels: try parsedLabels(),
-            resources: ["samples": Double(dataset.train?.count ?? 0)],
+            resources: resources,
             software: "tributary/\(Tributary.version)",
             patience: patience == .zero ? nil : patience
         )
@@ -93,14 +119,17 @@ struct AgentCommand: AsyncParsableCommand {
         Console.ignoreClosedPipes()
         let loop = EventLoop(name: "agent")
         try loop.start()
-        let daemon = AgentDaemon(
+        let display = StreamDisplay(json: json)
+        let daemon = try AgentDaemon(
             endpoint: endpoint,
             configuration: configuration,
             trainer: AgentTrainer(data: dataset, memories: try AgentMemoryStore(in: folder)),
             outbox: outbox,
+            site: site,
             loop: loop,
             seed: Seed(random.next()),
-            logger: logger
+            logger: logger,
+            observer: { display.show($0) }
         )
         let stopper = Task {
             await StopSignal.wait(on: loop)
@@ -110,7 +139,7 @@ struct AgentCommand: AsyncParsableCommand {
         return await daemon.run()
     }
 
-    private static func load(_ text: String) throws -> Dataset {
+    static func load(_ text: String) throws -> Dataset {
         if text == "none" { return Dataset(name: "none", train: nil, test: nil) }
         return try DataSpecification(parsing: text).load()
     }

@@ -2,6 +2,7 @@
 
 import Adaptation
 import ArgumentParser
+import FoundationEssentials
 import Reporting
 import Rounds
 import Simulation
@@ -71,6 +72,14 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Write the final model to a safetensors file.", valueName: "file")) var output: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "With 'adaptation': write models, streams, job and policy instead, to run the same with agents.",
+            valueName: "folder"
+        )
+    )
+    var export: String?
+
     @Flag(help: "End with one JSON object on standard output.") var json = false
 
     @Flag(help: "Show no progress.") var quiet = false
@@ -95,6 +104,7 @@ struct SimulateCommand: AsyncParsableCommand {
                     )
                 }
                 if isAdaptation { return try await runAdaptation(node) }
+                guard export == nil else { throw Failure(.badInput, "--export goes with a file that has 'adaptation'") }
                 if isOpenWorld { return try await runOpenWorld(node) }
                 try runSingle(ScenarioFile.read(node, path: scenario), ranks)
             }
@@ -154,8 +164,13 @@ struct SimulateCommand: AsyncParsableCommand {
         guard output == nil else {
             throw Failure(.badInput, "a simulation of streams has many models; --output goes with a job")
         }
+        let parsed = try TextFile.decode(AdaptationScenario.self, from: node, path: scenario)
+        if let export {
+            let folder = URL(filePath: export).path
+            return try AdaptationExporter(scenario: parsed, node: node, folder: folder, isQuiet: quiet).run()
+        }
         let simulation = AdaptationSimulation(
-            scenario: try TextFile.decode(AdaptationScenario.self, from: node, path: scenario),
+            scenario: parsed,
             outputs: outputs,
             isQuiet: quiet,
             json: json

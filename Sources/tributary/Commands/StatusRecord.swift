@@ -58,8 +58,11 @@ struct StatusRecord: Encodable {
 
     /// One line for people.
     var line: String {
-        var text = "\(job)  \(phase)  round \(round)/\(rounds)  \(agents) agents"
-        if evaluatedRound > 0 { text += "  accuracy \(Format.decimals(accuracy, 4))" }
+        var text = "\(job)  \(phase)  "
+        // An adaptation job has no rounds.
+        text += rounds > 0 ? "round \(round)/\(rounds)  " : "\(acceptedUpdates) batches  "
+        text += "\(agents) agents"
+        if evaluatedRound > 0 || rounds == 0 { text += "  accuracy \(Format.decimals(accuracy, 4))" }
         text += "  \(name)"
         if !message.isEmpty { text += "  (\(message))" }
         return text

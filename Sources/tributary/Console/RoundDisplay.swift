@@ -37,8 +37,14 @@ final class RoundDisplay {
             clear()
         case .status:
             guard !event.message.isEmpty else { return }
-            clear()
-            Console.error(event.message)
+            // What an adaptation job's devices do changes all the time: one line that changes.
+            if isTerminal, status.totalRounds == 0 {
+                Console.errorText("\r\(event.message)\u{1B}[K")
+                hasBar = true
+            } else {
+                clear()
+                Console.error(event.message)
+            }
         case .roundStarted:
             break
         }
