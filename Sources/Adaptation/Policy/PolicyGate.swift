@@ -3,8 +3,8 @@
 /// Decides under a site's policy whether bytes may leave now, with the day's account.
 ///
 /// Time is bounded on both sides against clocks that jump: `until` goes by the latest time ever seen, so that a clock
-/// set back reopens nothing; the account of the last 24 hours goes by the time that the process measured itself, so that
-/// a clock set forward refills nothing.
+/// set back reopens nothing; the account of the last 24 hours goes by the time that the process measured itself, so
+/// that a clock set forward refills nothing.
 public struct PolicyGate: Sendable {
     /// Why samples stay.
     public enum Refusal: String, Sendable, Hashable, CaseIterable {

@@ -58,8 +58,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var evaluateEvery: Int
     /// The accuracy that is aimed at; nil for none.
     public var target: Target?
-    /// What makes it an adaptation job instead of a training job: devices answer their streams, the cloud learns from the
-    /// samples that they send. The module `Adaptation` reads it.
+    /// What makes it an adaptation job instead of a training job: devices answer their streams, the cloud learns from
+    /// the samples that they send. The module `Adaptation` reads it.
     public var adaptation: JSONValue?
 
     /// Creates a specification.

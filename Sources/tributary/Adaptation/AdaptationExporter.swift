@@ -10,7 +10,8 @@ import Yams
 /// Writes what a scenario's devices and cloud begin with, so that the same can be run over a network:
 ///
 ///     DIR/DATA-seed-N/source.safetensors  teacher.safetensors  job.yaml  policy.yaml
-///                     train-images-idx3-ubyte (the device's held-out clean samples)  t10k-images-idx3-ubyte (the stream)
+///                     train-images-idx3-ubyte (the device's held-out clean samples)
+///                     t10k-images-idx3-ubyte (the stream)
 struct AdaptationExporter {
     let scenario: AdaptationScenario
     /// The scenario's file as it was read.

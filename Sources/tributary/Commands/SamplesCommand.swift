@@ -45,8 +45,8 @@ struct SamplesCommand: AsyncParsableCommand {
                 if holdings.isEmpty { Console.print("no samples") }
                 for holding in holdings {
                     Console.print(
-                        "\(holding.job)  \(holding.agent)  \(holding.sampleCount) samples in \(holding.batchCount) batches  "
-                            + Format.bytes(holding.byteCount)
+                        "\(holding.job)  \(holding.agent)  \(holding.sampleCount) samples in "
+                            + "\(holding.batchCount) batches  \(Format.bytes(holding.byteCount))"
                     )
                 }
                 for receipt in receipts { Console.print(ReceiptRecord(receipt).line) }
