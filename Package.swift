@@ -68,7 +68,7 @@ let package = Package(
         module("Ledger", ["Digest", "ModelState", "Rounds", "UpdateCoding", grdb]),
 
         // Training, and the heavy work of a round, the same in every shell.
-        module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"]),
+        module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"]),
         module("Adaptation", ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         module(
             "RoundWork",
@@ -94,7 +94,7 @@ let package = Package(
             "Simulation",
             [
                 "Aggregation", "Digest", "EventLoop", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds",
-                "UpdateCoding", "Wire",
+                "Selection", "UpdateCoding", "Wire",
             ]
         ),
         module("Operations", ["EventLoop", "Messaging", "Rounds", "Wire"]),
@@ -124,14 +124,17 @@ let package = Package(
         tests("SelectionTests", ["Randomness", "Selection"]),
         tests("LosslessCodingTests", ["LosslessCoding", "ModelState", "Randomness", "UpdateCoding"]),
         tests("ModelStateTests", ["ModelState", "Randomness"]),
-        tests("RoundsTests", ["ModelState", "Randomness", "Rounds"]),
+        tests("RoundsTests", ["ModelState", "Randomness", "Rounds", "Selection"]),
         tests("DigestTests", ["Digest", "Rounds"]),
         tests("WireTests", ["ModelState", "Randomness", "Rounds", "Wire"]),
         tests("EventLoopTests", ["CLibuv", "EventLoop"]),
-        tests("LedgerTests", ["Digest", "Ledger", "ModelState", "Randomness", "Rounds", "UpdateCoding", grdb]),
+        tests(
+            "LedgerTests",
+            ["Digest", "Ledger", "ModelState", "Randomness", "Rounds", "Selection", "UpdateCoding", grdb]
+        ),
         tests(
             "LearningTests",
-            ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds"],
+            ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
             exclude: ["Oracles"]
         ),
         tests("AdaptationTests", ["Adaptation", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
@@ -142,8 +145,8 @@ let package = Package(
         tests(
             "SimulationTests",
             [
-                "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "Simulation",
-                "UpdateCoding",
+                "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds", "Selection",
+                "Simulation", "UpdateCoding",
             ]
         ),
         tests("ReportingTests", ["Reporting"]),

@@ -4076,7 +4076,7 @@ const ProtobufCMessageDescriptor tributary__v1__blob_chunk__descriptor =
   (ProtobufCMessageInit) tributary__v1__blob_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[11] =
+static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descriptors[12] =
 {
   {
     "key",
@@ -4210,6 +4210,18 @@ static const ProtobufCFieldDescriptor tributary__v1__update_offer__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "uncertainty",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Tributary__V1__UpdateOffer, score_case),
+    offsetof(Tributary__V1__UpdateOffer, uncertainty),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
   9,   /* field[9] = base_digest */
@@ -4222,12 +4234,13 @@ static const unsigned tributary__v1__update_offer__field_indices_by_name[] = {
   5,   /* field[5] = steps */
   6,   /* field[6] = trained_samples */
   8,   /* field[8] = training_time_microseconds */
+  11,   /* field[11] = uncertainty */
   4,   /* field[4] = weight */
 };
 static const ProtobufCIntRange tributary__v1__update_offer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
 {
@@ -4237,7 +4250,7 @@ const ProtobufCMessageDescriptor tributary__v1__update_offer__descriptor =
   "Tributary__V1__UpdateOffer",
   "tributary.v1",
   sizeof(Tributary__V1__UpdateOffer),
-  11,
+  12,
   tributary__v1__update_offer__field_descriptors,
   tributary__v1__update_offer__field_indices_by_name,
   1,  tributary__v1__update_offer__number_ranges,
@@ -6216,7 +6229,7 @@ const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor =
   (ProtobufCMessageInit) tributary__v1__operator_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[37] =
+static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[38] =
 {
   { "REASON_UNSPECIFIED", "TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED", 0 },
   { "REASON_SHUTTING_DOWN", "TRIBUTARY__V1__REASON_CODE__REASON_SHUTTING_DOWN", 1 },
@@ -6239,6 +6252,7 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_ROUND_FULL", "TRIBUTARY__V1__REASON_CODE__REASON_ROUND_FULL", 29 },
   { "REASON_CONFLICTING_OFFER", "TRIBUTARY__V1__REASON_CODE__REASON_CONFLICTING_OFFER", 30 },
   { "REASON_INVALID_REPORT", "TRIBUTARY__V1__REASON_CODE__REASON_INVALID_REPORT", 31 },
+  { "REASON_INVALID_SCORE", "TRIBUTARY__V1__REASON_CODE__REASON_INVALID_SCORE", 32 },
   { "REASON_JOB_CANCELLED", "TRIBUTARY__V1__REASON_CODE__REASON_JOB_CANCELLED", 40 },
   { "REASON_ROUND_ABANDONED", "TRIBUTARY__V1__REASON_CODE__REASON_ROUND_ABANDONED", 41 },
   { "REASON_UNKNOWN_MODEL", "TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_MODEL", 42 },
@@ -6257,21 +6271,22 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_PURGED", "TRIBUTARY__V1__REASON_CODE__REASON_PURGED", 55 },
 };
 static const ProtobufCIntRange tributary__v1__reason_code__value_ranges[] = {
-{0, 0},{20, 9},{40, 21},{0, 37}
+{0, 0},{20, 9},{40, 22},{0, 38}
 };
-static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[37] =
+static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[38] =
 {
-  { "REASON_AGENT_LOST", 28 },
-  { "REASON_ALLOWANCE_SPENT", 35 },
+  { "REASON_AGENT_LOST", 29 },
+  { "REASON_ALLOWANCE_SPENT", 36 },
   { "REASON_CONFLICTING_OFFER", 19 },
-  { "REASON_DEADLINE_PASSED", 29 },
+  { "REASON_DEADLINE_PASSED", 30 },
   { "REASON_DIGEST_MISMATCH", 13 },
-  { "REASON_DIVERGED", 25 },
+  { "REASON_DIVERGED", 26 },
   { "REASON_INVALID_AGENT", 5 },
-  { "REASON_INVALID_JOB", 32 },
+  { "REASON_INVALID_JOB", 33 },
   { "REASON_INVALID_REPORT", 20 },
+  { "REASON_INVALID_SCORE", 21 },
   { "REASON_INVALID_WEIGHT", 16 },
-  { "REASON_JOB_CANCELLED", 21 },
+  { "REASON_JOB_CANCELLED", 22 },
   { "REASON_LATE_UPDATE", 9 },
   { "REASON_LIMIT_EXCEEDED", 4 },
   { "REASON_NORM_TOO_LARGE", 17 },
@@ -6279,23 +6294,23 @@ static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_
   { "REASON_NOT_SELECTED", 10 },
   { "REASON_OVERLOADED", 8 },
   { "REASON_PROTOCOL_VIOLATION", 3 },
-  { "REASON_PURGED", 36 },
-  { "REASON_QUORUM_MISSED", 30 },
+  { "REASON_PURGED", 37 },
+  { "REASON_QUORUM_MISSED", 31 },
   { "REASON_REPLACED", 6 },
-  { "REASON_ROUND_ABANDONED", 22 },
+  { "REASON_ROUND_ABANDONED", 23 },
   { "REASON_ROUND_FULL", 18 },
   { "REASON_SHUTTING_DOWN", 1 },
   { "REASON_SILENT", 7 },
-  { "REASON_STORAGE_FAILED", 33 },
-  { "REASON_TRAINER_FAILED", 26 },
+  { "REASON_STORAGE_FAILED", 34 },
+  { "REASON_TRAINER_FAILED", 27 },
   { "REASON_UNDECODABLE", 14 },
-  { "REASON_UNKNOWN_BLOB", 34 },
-  { "REASON_UNKNOWN_CODEC", 27 },
-  { "REASON_UNKNOWN_JOB", 31 },
-  { "REASON_UNKNOWN_MODEL", 23 },
+  { "REASON_UNKNOWN_BLOB", 35 },
+  { "REASON_UNKNOWN_CODEC", 28 },
+  { "REASON_UNKNOWN_JOB", 32 },
+  { "REASON_UNKNOWN_MODEL", 24 },
   { "REASON_UNSPECIFIED", 0 },
   { "REASON_UNSUPPORTED_VERSION", 2 },
-  { "REASON_UNUSABLE_DATA", 24 },
+  { "REASON_UNUSABLE_DATA", 25 },
   { "REASON_WRONG_CODEC", 12 },
   { "REASON_WRONG_SIZE", 11 },
 };
@@ -6306,9 +6321,9 @@ const ProtobufCEnumDescriptor tributary__v1__reason_code__descriptor =
   "ReasonCode",
   "Tributary__V1__ReasonCode",
   "tributary.v1",
-  37,
+  38,
   tributary__v1__reason_code__enum_values_by_number,
-  37,
+  38,
   tributary__v1__reason_code__enum_values_by_name,
   3,
   tributary__v1__reason_code__value_ranges,

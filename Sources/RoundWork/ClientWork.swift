@@ -164,7 +164,8 @@ extension UpdateOffer {
             loss: result.outcome.meanLoss ?? 0,
             trainingTime: result.trainingTime,
             base: task.base.digest,
-            initialLoss: result.outcome.initialLoss
+            initialLoss: result.outcome.initialLoss,
+            uncertainty: result.outcome.uncertainty
         )
     }
 }

@@ -43,7 +43,7 @@ public struct JobRecipe: Sendable {
                 )
             }
         }
-        methods = try ClientMethods(settings: specification.training.settings)
+        methods = try ClientMethods(settings: specification.taskTraining.settings)
         layout = try TravellingLayout.make(architecture, methods)
         var kinds = BytesByKind()
         for index in layout.tensors.indices {

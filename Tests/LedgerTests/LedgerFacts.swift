@@ -2,6 +2,7 @@
 
 import Randomness
 import Rounds
+import Selection
 
 /// Makes random facts that can follow one another, as jobs journal them, and tells what they come to.
 struct LedgerFacts {
@@ -41,7 +42,14 @@ struct LedgerFacts {
         else {
             var specification = JobSpecification(name: "jöb '\(jobs.count)'", seed: .max - generator.next() % 9)
             specification.training.settings = ["mu": 0.1 + generator.uniform()]
-            if jobs.count % 2 == 1 { specification.round = RoundPolicy(mode: .buffered, cohort: 2) }
+            if jobs.count % 2 == 1 { specification.round = RoundPolicy(mode: .buffered, cohort: 2, concurrency: 4) }
+            if jobs.count % 3 > 0 {
+                if jobs.count % 2 == 0 { specification.round.cohort = 3 }
+                let policy = jobs.count % 3 == 1 ? "uncertainty:cap=3" : "power-of-choice"
+                specification.selection = (try? ClientPolicy(parsing: policy)).map {
+                    SelectionSpecification(policy: $0)
+                }
+            }
             return [.submitted(JobID(UInt64(jobs.count + 1)), specification)]
         }
         switch generator.below(12) {
@@ -66,7 +74,8 @@ struct LedgerFacts {
                     round,
                     attempt: state.abandonedAttempts + 1,
                     cohort: cohort.sorted(),
-                    carried: state.carried
+                    carried: state.carried,
+                    reasons: reasons(of: cohort.count)
                 )
             ]
         }
@@ -100,6 +109,17 @@ struct LedgerFacts {
             sampleCount: generator.next() >> 2,
             byteCount: generator.next() >> 2,
             digest: BlobDigest(high: generator.next(), low: generator.next())
+        )
+    }
+
+    private mutating func reasons(of count: Int) -> SelectionReasons {
+        let rules = ClientChoice.Reason.allCases
+        if generator.below(3) == 0 { return SelectionReasons(rules[generator.below(rules.count)], count: count) }
+        return SelectionReasons(
+            (0..<count).map { _ in
+                let value = generator.below(4) == 0 ? -Double.infinity : generator.normal()
+                return .init(rules[generator.below(rules.count)], value: generator.below(2) == 0 ? value : nil)
+            }
         )
     }
 
@@ -141,6 +161,7 @@ struct LedgerFacts {
                         loss: generator.normal(),
                         trainingTime: .nanoseconds(generator.below(1 << 50)),
                         norm: generator.uniform(),
+                        uncertainty: generator.below(3) == 0 ? nil : generator.uniform(),
                         round: open.round,
                         staleness: open.round.value - key(agent).round.value
                     )
@@ -157,7 +178,7 @@ struct LedgerFacts {
 extension JournalEntry {
     var job: JobID {
         switch self {
-        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _),
+        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _, _),
             .roundAbandoned(let job, _, _),
             .roundCommitted(let job, _), .evaluated(let job, _, _):
             job

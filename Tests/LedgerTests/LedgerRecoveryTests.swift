@@ -29,6 +29,8 @@ import Testing
         for job in facts.expected {
             let history = try #require(try ledger?.history(of: job.job))
             #expect(history.committed == job.committed)
+            let open = history.selections.last { $0.round == job.open?.round }
+            #expect(open?.cohort == job.open?.cohort && open?.reasons == job.open?.reasons)
             #expect(history.evaluations.last?.summary == job.evaluation?.summary)
         }
     }

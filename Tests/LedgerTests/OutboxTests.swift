@@ -82,7 +82,8 @@ import Testing
         }
     }
 
-    @Test func everyFieldOfAnOfferSurvivesARestart() throws {
+    @Test(arguments: [nil, 0, 0.625, .nan, -.infinity] as [Double?])
+    func everyFieldOfAnOfferSurvivesARestart(uncertainty: Double?) throws {
         let folder = try TemporaryFolder()
         var update = offer(
             String(repeating: "z", count: 128),
@@ -97,12 +98,19 @@ import Testing
         update.loss = .infinity
         update.trainingTime = Duration(secondsComponent: 5, attosecondsComponent: 7)
         update.steps = .max
+        update.uncertainty = uncertainty
         do {
             let outbox = try Outbox(in: StateFolder(path: folder.path))
             try store(outbox, update, seed: 9)
         }
         let outbox = try Outbox(in: StateFolder(path: folder.path))
-        #expect(outbox.list() == [update])
+        let found = try #require(outbox.list().first)
+        #expect(found.uncertainty?.bitPattern == uncertainty?.bitPattern)
+        // What is no number equals nothing.
+        update.uncertainty = found.uncertainty?.isNaN == true ? nil : found.uncertainty
+        var comparable = found
+        comparable.uncertainty = update.uncertainty
+        #expect(comparable == update && outbox.list().count == 1)
         #expect(outbox.repairs == [])
         #expect(try contents(outbox, update.key) == pattern(9, 10))
     }

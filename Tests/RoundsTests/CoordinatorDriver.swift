@@ -106,9 +106,14 @@ struct CoordinatorDriver {
         give(.received(ConnectionID(connection), message))
     }
 
-    mutating func connect(_ agent: AgentID, on connection: UInt64) {
+    mutating func connect(
+        _ agent: AgentID,
+        on connection: UInt64,
+        labels: [String: String] = [:],
+        resources: [String: Double] = [:]
+    ) {
         open(connection)
-        say(.hello(Hello(agent: agent.name)), on: connection)
+        say(.hello(Hello(agent: agent.name, labels: labels, resources: resources)), on: connection)
     }
 
     mutating func connectOperator(on connection: UInt64 = 99) {

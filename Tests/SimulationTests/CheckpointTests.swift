@@ -25,6 +25,8 @@ import Testing
             "devices": ["delay": "pareto:1,1.1", "failure": 0.2] as [String: any Sendable],
         ],
         "some evaluations only": ["evaluate_every": 4],
+        "chosen by uncertainty": ["selection": "uncertainty:exploration=0.3"],
+        "chosen by loss": ["selection": "power-of-choice:candidates=5"],
     ]
 
     private static func scenario(_ changes: [String: Any], rounds: Int) throws -> Scenario {

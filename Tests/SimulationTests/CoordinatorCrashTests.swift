@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Rounds
+import Selection
 import Testing
 
 @testable import Simulation
@@ -27,6 +28,23 @@ struct CoordinatorCrashTests {
             // The very first actions happen while the world is made.
             #expect(test.history.crashes == 1, context)
         }
+    }
+
+    @Test(arguments: [CoordinatorHost.CrashKind.kill, .powerLoss], ["power-of-choice:candidates=4", "uncertainty"])
+    func endingAtAnyActionGivesTheSameChoices(_ kind: CoordinatorHost.CrashKind, _ policy: String) throws {
+        let selection = SelectionSpecification(policy: try ClientPolicy(parsing: policy))
+        let calm = TestWorld(agents: 5, rounds: 5, cohort: 2, selection: selection)
+        #expect(calm.finish())
+        let count = calm.world.coordinator.actionCount
+        // Every action of one residue: those of all kinds and policies together meet every kind of action.
+        for action in stride(from: policy.count % 3, to: count, by: 3) {
+            let test = TestWorld(agents: 5, rounds: 5, cohort: 2, selection: selection)
+            test.world.coordinator.crashPoint = (action, kind)
+            #expect(test.finish() && test.violations.isEmpty, "ended at action \(action)")
+            #expect(test.modelDigest == calm.modelDigest, "ended at action \(action)")
+            #expect(test.choices == calm.choices, "ended at action \(action)")
+        }
+        #expect(calm.choices.count == 5 && Set(calm.choices.values).count > 1)
     }
 
     @Test(arguments: [CoordinatorHost.CrashKind.kill, .powerLoss])

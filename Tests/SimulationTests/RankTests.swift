@@ -60,6 +60,10 @@ private final class ThreadRanks: SimulationRanks, @unchecked Sendable {
         "plain": [:],
         "coded, with feedback": ["codec": ["uplink": "topk:fraction=0.1+ef14"]],
         "control variates": ["strategy": "scaffold"],
+        "chosen by uncertainty": [
+            "selection": ["policy": "uncertainty", "samples": 7] as [String: any Sendable],
+            "round": ["cohort": 3] as [String: any Sendable],
+        ],
         "personal models": ["strategy": "ditto"],
         "a robust rule under attack": [
             "strategy": ["rule": "median"] as [String: any Sendable], "clients": 9,

@@ -19,6 +19,8 @@ struct TestWorld {
         chunkBytes: Int = 64,
         profile: AgentProfile = AgentProfile(training: .milliseconds(200)),
         transport: any MessageTransport = ValueTransport(),
+        cohort: Int = 0,
+        selection: SelectionSpecification? = nil,
         seed: UInt64 = 1
     ) {
         job = JobSpecification(
@@ -27,7 +29,13 @@ struct TestWorld {
             rounds: rounds,
             minimumAgents: agents,
             model: ModelSpecification(kind: "vector", elements: elements),
-            round: RoundPolicy(quorum: 1, deadline: DurationText(.seconds(120)), maximumExtensions: 1_000),
+            round: RoundPolicy(
+                cohort: cohort,
+                quorum: 1,
+                deadline: DurationText(.seconds(120)),
+                maximumExtensions: 1_000
+            ),
+            selection: selection,
             evaluateEvery: 1
         )
         let configuration = CoordinatorConfiguration(
@@ -72,6 +80,16 @@ struct TestWorld {
     }
 
     var modelDigest: BlobDigest? { world.person?.statuses["job"]?.modelDigest }
+
+    /// Who was asked in each round, and why, as the journal has it.
+    var choices: [RoundNumber: String] {
+        var choices: [RoundNumber: String] = [:]
+        for entry in world.coordinator.disk.journal {
+            guard case .roundStarted(_, let round, _, let cohort, _, let reasons) = entry else { continue }
+            choices[round] = "\(cohort) \(reasons?.text ?? "no reasons")"
+        }
+        return choices
+    }
 
     /// What the checkers object to.
     var violations: [String] {

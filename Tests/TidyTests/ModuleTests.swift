@@ -19,7 +19,7 @@ import Testing
         "EventLoop": ["CLibuv"],
         "Messaging": ["EventLoop", "Rounds", "Wire"],
         "Ledger": ["Digest", "ModelState", "Rounds", "UpdateCoding"],
-        "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds"],
+        "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"],
         "Adaptation": ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
         "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
         "Coordinator": [
@@ -35,7 +35,7 @@ import Testing
         ],
         "Simulation": [
             "Aggregation", "Digest", "EventLoop", "Learning", "ModelState", "Randomness", "RoundWork", "Rounds",
-            "UpdateCoding", "Wire",
+            "Selection", "UpdateCoding", "Wire",
         ],
         "Operations": ["EventLoop", "Messaging", "Rounds", "Wire"],
         "Reporting": [],

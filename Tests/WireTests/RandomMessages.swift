@@ -46,7 +46,8 @@ struct RandomMessages {
                     trainedSamples: reported(),
                     loss: number(),
                     trainingTime: duration(),
-                    base: flip() ? digest() : nil
+                    base: flip() ? digest() : nil,
+                    uncertainty: flip() ? number() : nil
                 )
             )
         case 5: .chunk(chunk())

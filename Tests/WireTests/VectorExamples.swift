@@ -55,6 +55,12 @@ enum VectorExamples {
         "offer of an unknown base": .offer(
             UpdateOffer(key: key, digest: digest1, byteCount: 4, codec: "fp32", weight: 0.5)
         ),
+        "offer with a score": .offer(
+            UpdateOffer(key: key, digest: digest1, byteCount: 4, codec: "fp32", weight: 0.5, uncertainty: 0.625)
+        ),
+        "offer with a score of zero": .offer(
+            UpdateOffer(key: key, digest: digest1, byteCount: 4, codec: "fp32", weight: 0.5, uncertainty: 0)
+        ),
         "evaluation": .evaluation(
             EvaluationReport(
                 job: JobID(7),

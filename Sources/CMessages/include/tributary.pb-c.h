@@ -157,6 +157,10 @@ typedef enum _Tributary__V1__ReasonCode {
    */
   TRIBUTARY__V1__REASON_CODE__REASON_INVALID_REPORT = 31,
   /*
+   * The score that came with an update is no number in its range; the update counts, the score as the lowest.
+   */
+  TRIBUTARY__V1__REASON_CODE__REASON_INVALID_SCORE = 32,
+  /*
    * The job was cancelled.
    */
   TRIBUTARY__V1__REASON_CODE__REASON_JOB_CANCELLED = 40,
@@ -1158,6 +1162,12 @@ struct  Tributary__V1__BlobChunk
     , 0, 0, {0,NULL} }
 
 
+typedef enum {
+  TRIBUTARY__V1__UPDATE_OFFER__SCORE__NOT_SET = 0,
+  TRIBUTARY__V1__UPDATE_OFFER__SCORE_UNCERTAINTY = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__UPDATE_OFFER__SCORE__CASE)
+} Tributary__V1__UpdateOffer__ScoreCase;
+
 /*
  * Offers a finished update.
  */
@@ -1209,10 +1219,18 @@ struct  Tributary__V1__UpdateOffer
    * ask for it.
    */
   double initial_loss;
+  Tributary__V1__UpdateOffer__ScoreCase score_case;
+  union {
+    /*
+     * How uncertain the model that training started from is of the agent's samples: the mean entropy of its answers,
+     * divided by the logarithm of the number of classes, 0 to 1.
+     */
+    double uncertainty;
+  };
 };
 #define TRIBUTARY__V1__UPDATE_OFFER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__update_offer__descriptor) \
-    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0 }
+    , NULL, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0, TRIBUTARY__V1__UPDATE_OFFER__SCORE__NOT_SET, {0} }
 
 
 /*

@@ -17,6 +17,7 @@
 /// | `hypergradient_clients` | the clients of a round in the released form | 1 or more (10) |
 /// | `update_momentum` | the update is the client's momentum over its updates | 0 up to, not including, 1 |
 /// | `report_initial_loss` | the loss at the round's model goes with the update (q-FedAvg) | 0 or 1 |
+/// | `report_uncertainty` | so does how uncertain that model is of so many samples (client selection) | 0 or more |
 ///
 /// What changes the loss (margin, calibration, contrast) is part of the gradient that FedSAM climbs; what is a term on
 /// the parameters (weight decay, FedProx, SCAFFOLD, FedDyn) is applied at the parameters themselves. The margin sees
@@ -27,6 +28,7 @@ public struct ClientMethods: Sendable, Hashable {
         "proximal_mu", "margin_lambda", "margin_form", "calibration_tau", "sam_rho", "moon_mu", "moon_temperature",
         "scaffold", "dynamic_alpha", "local_normalisation", "personal_lambda", "personal_epochs",
         "hypergradient", "hypergradient_clients", "update_momentum", "report_initial_loss",
+        "report_uncertainty",
     ]
 
     /// FedProx's mu.
@@ -59,6 +61,8 @@ public struct ClientMethods: Sendable, Hashable {
     let updateMomentum: Float
     /// Whether the loss at the round's model is computed.
     let reportsInitialLoss: Bool
+    /// The most samples of which the round's model's uncertainty is computed; 0 for none.
+    let uncertaintySamples: Int
 
     /// Reads and checks the settings of a job.
     ///
@@ -93,6 +97,7 @@ public struct ClientMethods: Sendable, Hashable {
             )
         }
         reportsInitialLoss = try reader.flag("report_initial_loss")
+        uncertaintySamples = try reader.integer("report_uncertainty", in: 0...(1 << 20)) ?? 0
         try refuseConflicts()
     }
 

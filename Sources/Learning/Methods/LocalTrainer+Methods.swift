@@ -39,6 +39,9 @@ extension LocalTrainer {
         try check(methods, control, state)
         let start = try composed(parameters, methods, state)
         let initialLoss = methods.reportsInitialLoss ? try evaluate(parameters: start, samples: samples).meanLoss : nil
+        let uncertainty =
+            methods.uncertaintySamples > 0
+            ? try meanUncertainty(parameters: start, samples: samples, atMost: methods.uncertaintySamples) : nil
         let plan = try plan(methods, from: start, control: control, samples: samples, specification, state: state)
         let personalSteps =
             methods.personalLambda > 0
@@ -49,6 +52,7 @@ extension LocalTrainer {
             return onStep($0.followed(by: personalSteps))
         }
         outcome.initialLoss = initialLoss
+        outcome.uncertainty = uncertainty
         try writeDelta(from: start, into: delta, steps: outcome.steps, specification)
         var next = state
         if methods.hypergradient != nil { next.vectors[ClientState.hyperStart] = start }

@@ -25,6 +25,9 @@ public struct TrainingOutcome: Sendable, Hashable {
     /// The mean loss over all of the client's samples at the parameters that training started from; nil unless the
     /// settings ask for it.
     public var initialLoss: Double?
+    /// How uncertain the model at the parameters that training started from is of the client's samples, 0 to 1; nil
+    /// unless the settings ask for it.
+    public var uncertainty: Double?
 }
 
 /// What a model scores on some samples; outcomes of disjoint samples add up.

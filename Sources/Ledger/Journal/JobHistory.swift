@@ -12,8 +12,22 @@ public struct JobHistory: Sendable, Equatable {
         public var summary: EvaluationSummary
     }
 
+    /// Who was asked in an attempt at a round, and why.
+    public struct Selection: Sendable, Equatable {
+        /// The round.
+        public var round: RoundNumber
+        /// The attempt at it.
+        public var attempt: UInt32
+        /// The agents, in the order of their names.
+        public var cohort: [AgentID]
+        /// Why each was chosen; nil where the journal is older than reasons.
+        public var reasons: SelectionReasons?
+    }
+
     /// The committed rounds in order.
     public var committed: [CommittedRound]
     /// The evaluations in the order of their rounds.
     public var evaluations: [Evaluation]
+    /// The rounds that were begun, with all attempts, in order.
+    public var selections: [Selection]
 }

@@ -43,8 +43,15 @@ extension Ledger {
             let sql = "UPDATE jobs SET phase = ?, message = ? WHERE job = ?"
             let changed = try run(database, sql, [Int64(phase.rawValue), message, LedgerValues.signed(job.number)])
             guard changed == 1 else { throw contradiction("\(job) was never submitted") }
-        case .roundStarted(let job, let round, let attempt, let cohort, let carried):
-            try started(job, round, attempt, cohort, carried, database)
+        case .roundStarted(let job, let round, let attempt, let cohort, let carried, let reasons):
+            let open = RecoveredJob.OpenRound(
+                round: round,
+                attempt: attempt,
+                cohort: cohort,
+                carried: carried,
+                reasons: reasons
+            )
+            try started(job, open, database)
         case .accepted(let update): try accepted(update, database)
         case .refused(let key, let reason):
             try run(
@@ -101,20 +108,21 @@ extension Ledger {
 
     private static func started(
         _ job: JobID,
-        _ round: RoundNumber,
-        _ attempt: UInt32,
-        _ cohort: [AgentID],
-        _ carried: [AskedTask],
+        _ open: RecoveredJob.OpenRound,
         _ database: Database
     ) throws {
-        let names = cohort.map(\.name).joined(separator: " ")
+        let (round, attempt) = (open.round, open.attempt)
+        let names = open.cohort.map(\.name).joined(separator: " ")
         let number = LedgerValues.signed(job.number)
         let place: [(any DatabaseValueConvertible)?] = [number, Int64(round.value), Int64(attempt)]
         let sql = """
-            INSERT INTO rounds (job, round, attempt, state, cohort, carried) VALUES (?, ?, ?, 'open', ?, ?)
+            INSERT INTO rounds (job, round, attempt, state, cohort, carried, reasons) VALUES (?, ?, ?, 'open', ?, ?, ?)
             ON CONFLICT DO NOTHING
             """
-        guard try run(database, sql, place + [names, LedgerValues.text(carried)]) == 1 else {
+        let details: [(any DatabaseValueConvertible)?] = [
+            names, LedgerValues.text(open.carried), open.reasons?.text ?? "",
+        ]
+        guard try run(database, sql, place + details) == 1 else {
             // The same fact again, or another one in its place.
             let known = """
                 SELECT 1 FROM rounds JOIN jobs USING (job) WHERE job = ? AND round = ? AND attempt = ? AND cohort = ?
@@ -136,9 +144,8 @@ extension Ledger {
         let sql = """
             INSERT OR REPLACE INTO updates (job, round, attempt, agent, digest, byte_count, weight, steps,
                 trained_samples, loss, training_nanoseconds, norm, initial_loss, bytes_by_kind, asked_round,
-                asked_attempt,
-                staleness)
-            SELECT ?1, open_round, open_attempt, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?2, ?3, ?16
+                asked_attempt, staleness, uncertainty)
+            SELECT ?1, open_round, open_attempt, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?2, ?3, ?16, ?17
             FROM jobs WHERE job = ?1 AND open_round = ?15 AND (open_attempt = ?3 OR open_round > ?2)
             """
         let changed = try run(
@@ -150,7 +157,7 @@ extension Ledger {
                 LedgerValues.real(update.loss),
                 LedgerValues.nanoseconds(update.trainingTime), LedgerValues.real(update.norm),
                 update.initialLoss, LedgerValues.text(update.bytesByKind), Int64(update.round.value),
-                Int64(update.staleness),
+                Int64(update.staleness), update.uncertainty,
             ]
         )
         guard changed == 1 else { throw contradiction("the update \(update.key) is not of its job's open round") }

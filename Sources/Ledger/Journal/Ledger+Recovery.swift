@@ -27,6 +27,9 @@ extension Ledger {
                         }
                     }
                     job.lastCounted = try Self.lastCounted(job.job, database)
+                    if job.specification.clientSelection.remembers {
+                        job.selection = try Self.selection(job.job, database)
+                    }
                     if let last = try Self.evaluations(job.job, database).last {
                         job.evaluation = (last.round, last.summary)
                     }
@@ -49,7 +52,8 @@ extension Ledger {
             return try queue.inDatabase { database in
                 JobHistory(
                     committed: try Self.commits(job, database),
-                    evaluations: try Self.evaluations(job, database)
+                    evaluations: try Self.evaluations(job, database),
+                    selections: try Self.selections(job, database)
                 )
             }
         } catch {
@@ -129,19 +133,17 @@ extension Ledger {
         ]
         let texts = try Row.fetchOne(
             database,
-            sql: "SELECT cohort, carried FROM rounds WHERE job = ? AND round = ? AND attempt = ?",
+            sql: "SELECT cohort, carried, reasons FROM rounds WHERE job = ? AND round = ? AND attempt = ?",
             arguments: place
         )
-        let cohort = try (texts?["cohort"] ?? "").split(separator: " ").map { name in
-            guard let agent = AgentID(String(name)) else { throw row.damage("cohort") }
-            return agent
-        }
+        let cohort = try LedgerValues.cohort(texts?["cohort"] ?? "", of: JobID(row.number("job")))
         var open = RecoveredJob.OpenRound(
             round: try row.round("\(which)_round"),
             attempt: try row.word("\(which)_attempt"),
             cohort: cohort
         )
         open.carried = try LedgerValues.tasks(texts?["carried"] ?? "", of: JobID(row.number("job")))
+        open.reasons = try LedgerValues.reasons(texts?["reasons"] ?? "", of: cohort, JobID(row.number("job")))
         open.accepted = try Row.fetchAll(
             database,
             sql: """
@@ -176,7 +178,7 @@ extension Ledger {
         return open
     }
 
-    private static func update(_ row: Row) throws -> AcceptedUpdate {
+    static func update(_ row: Row) throws -> AcceptedUpdate {
         let key = UpdateKey(
             job: JobID(row.number("job")),
             round: row["asked_round"] == nil ? try row.round() : try row.round("asked_round"),
@@ -194,6 +196,7 @@ extension Ledger {
             trainingTime: row.duration("training_nanoseconds"),
             norm: row.real("norm"),
             initialLoss: row["initial_loss"],
+            uncertainty: row["uncertainty"],
             bytesByKind: try row.bytesByKind(),
             round: try row.round(),
             staleness: try row.word("staleness")

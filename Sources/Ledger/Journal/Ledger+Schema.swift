@@ -10,6 +10,7 @@ extension Ledger {
         migrator.registerMigration("2: what updates and evaluations tell further") { try $0.execute(sql: secondSchema) }
         migrator.registerMigration("3: work carried from round to round") { try $0.execute(sql: thirdSchema) }
         migrator.registerMigration("4: samples of devices") { try $0.execute(sql: fourthSchema) }
+        migrator.registerMigration("5: why agents were chosen") { try $0.execute(sql: fifthSchema) }
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
@@ -19,6 +20,13 @@ extension Ledger {
         }
         try migrator.migrate(queue)
     }
+
+    /// Reasons are words with spaces between them, one for each agent of the cohort or one for all; none where they are
+    /// not known. A word is the reason's name, with a colon and the number that decided where there is one.
+    private static let fifthSchema = """
+        ALTER TABLE rounds ADD COLUMN reasons TEXT NOT NULL DEFAULT '';
+        ALTER TABLE updates ADD COLUMN uncertainty REAL;
+        """
 
     /// Batches of samples that are held, and what was deleted.
     private static let fourthSchema = """

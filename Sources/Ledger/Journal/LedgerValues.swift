@@ -33,6 +33,24 @@ enum LedgerValues {
         }
     }
 
+    static func cohort(_ text: String, of job: JobID) throws -> [AgentID] {
+        try text.split(separator: " ").map { name in
+            guard let agent = AgentID(String(name)) else {
+                throw LedgerError(.corrupt, "the journal's list of a cohort of \(job) cannot be read")
+            }
+            return agent
+        }
+    }
+
+    /// Why a cohort was chosen; nil where a journal of an earlier version does not say.
+    static func reasons(_ text: String, of cohort: [AgentID], _ job: JobID) throws -> SelectionReasons? {
+        guard !text.isEmpty else { return cohort.isEmpty ? SelectionReasons([]) : nil }
+        guard let reasons = SelectionReasons(parsing: text, count: cohort.count) else {
+            throw LedgerError(.corrupt, "the journal's reasons of a cohort of \(job) cannot be read")
+        }
+        return reasons
+    }
+
     static func real(_ number: Double) -> Double? { number.isNaN ? nil : number }
     static func real(_ stored: Double?) -> Double { stored ?? .nan }
 }

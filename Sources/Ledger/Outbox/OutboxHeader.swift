@@ -6,12 +6,14 @@ internal import Rounds
 ///
 /// Little-endian words: "TRIBOUT2", check of the rest of the header, job, round, attempt, digest (2), bytes, weight,
 /// steps, trained samples, loss, seconds and attoseconds of the training time, initial loss (not a number: none),
-/// length of the agent's name, length of the codec; then the two texts. Zeros up to 8 KiB. The check is FNV-1a with
-/// 64 bits.
+/// length of the agent's name, length of the codec; then the two texts. Zeros up to 8 KiB, but for the last two words
+/// where there is an uncertainty: 1, and the uncertainty. The check is FNV-1a with 64 bits.
 enum OutboxHeader {
     static let byteCount = 8_192
     private static let magic: UInt64 = 0x3254_554f_4249_5254
     private static let wordCount = 17
+    /// Behind the longest texts.
+    private static let scorePlace = byteCount - 16
 
     static func encode(_ offer: UpdateOffer) throws(LedgerError) -> [UInt8] {
         let time = offer.trainingTime.components
@@ -28,6 +30,9 @@ enum OutboxHeader {
         ]
         var bytes = words.flatMap(littleEndian) + agent + codec
         bytes += repeatElement(0, count: byteCount - bytes.count)
+        if let uncertainty = offer.uncertainty {
+            bytes.replaceSubrange(scorePlace..., with: littleEndian(1) + littleEndian(uncertainty.bitPattern))
+        }
         bytes.replaceSubrange(8..<16, with: littleEndian(checksum(bytes[16...])))
         return bytes
     }
@@ -35,8 +40,9 @@ enum OutboxHeader {
     /// Reads a header; nil where it is damaged or none.
     static func decode(_ bytes: [UInt8]) -> UpdateOffer? {
         guard bytes.count == byteCount else { return nil }
+        let places = (0..<wordCount).map { $0 * 8 } + [scorePlace, scorePlace + 8]
         let words = bytes.withUnsafeBytes { raw in
-            (0..<wordCount).map { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+            places.map { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0, as: UInt64.self)) }
         }
         let texts = bytes[(wordCount * 8)...]
         guard words[0] == magic, words[1] == checksum(bytes[16...]), words[15] <= UInt64(AgentID.maximumBytes),
@@ -60,7 +66,8 @@ enum OutboxHeader {
             trainedSamples: words[10],
             loss: Double(bitPattern: words[11]),
             trainingTime: time,
-            initialLoss: Double(bitPattern: words[14]).isNaN ? nil : Double(bitPattern: words[14])
+            initialLoss: Double(bitPattern: words[14]).isNaN ? nil : Double(bitPattern: words[14]),
+            uncertainty: words[wordCount] == 1 ? Double(bitPattern: words[wordCount + 1]) : nil
         )
     }
 

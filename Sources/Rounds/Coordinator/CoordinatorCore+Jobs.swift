@@ -136,7 +136,8 @@ extension CoordinatorCore {
         activeJob = next
         let connected = agents.filter { $0.value.connection != nil }.map(\.key).sorted()
         let able = connected.filter { takesPart($0, in: next, &actions) }
-        jobs[next]?.setAvailable(able)
+        let samples = able.compactMap { agent in agents[agent]?.resources["samples"].map { (agent, $0) } }
+        jobs[next]?.setAvailable(able, samples: Dictionary(uniqueKeysWithValues: samples))
         step(next, .begin, now, &actions)
     }
 
@@ -181,13 +182,17 @@ extension CoordinatorCore {
     ) {
         guard let machine = jobs[job], let model = machine.model else { return }
         // Also those that may still come back: they are asked when they do.
-        let coding = machine.specification.codec
-        let asked = agents.filter { $0.value.connection == nil || $0.value.missing(for: coding).isEmpty }.keys.sorted()
-        let deadline = now.advanced(by: machine.specification.round.deadline.duration)
+        let specification = machine.specification
+        let able = agents.filter { _, record in
+            guard record.connection != nil else { return true }
+            return record.missing(for: specification.codec).isEmpty && record.isAdmitted(to: specification)
+        }
+        let asked = able.keys.sorted()
+        let deadline = now.advanced(by: specification.round.deadline.duration)
         let task = EvaluateTask(
             job: job,
             base: model.reference,
-            model: machine.specification.model,
+            model: specification.model,
             layout: model.layout
         )
         evaluations[round] = EvaluationCollector(task: task, awaiting: Set(asked), deadline: deadline)

@@ -81,17 +81,29 @@ extension CoordinatorCore {
         actions.append(.send(connection, .welcome(welcome(version))))
         let peer = sessions[connection]?.peer ?? ""
         actions.append(.log(LogLine(.info, "\(agent) connected from \(peer) (\(hello.software))")))
-        askToEvaluateAgain(agent, &actions)
         offerStreams(agent, now, &actions)
-        guard let job = activeJob, takesPart(agent, in: job, &actions) else { return }
-        step(job, .agentAvailable(agent), now, &actions)
+        guard let job = activeJob else { return }
+        guard takesPart(agent, in: job, &actions) else {
+            // It may have been asked before, as a process that could more: nobody needs to wait for that.
+            for round in evaluations.keys.sorted() { evaluationFailed(job, round, agent, now, &actions) }
+            return step(job, .agentUnavailable(agent), now, &actions)
+        }
+        askToEvaluateAgain(agent, &actions)
+        step(job, .agentAvailable(agent, samples: hello.resources["samples"]), now, &actions)
     }
 
-    /// Whether an agent knows all codecs of a job; if not, that is logged.
+    /// Whether an agent knows all codecs of a job and is one that the job selects from; if not, that is logged.
     func takesPart(_ agent: AgentID, in job: JobID, _ actions: inout [CoordinatorAction]) -> Bool {
-        guard let coding = jobs[job]?.specification.codec, let record = agents[agent] else { return false }
-        let missing = record.missing(for: coding)
-        guard !missing.isEmpty else { return true }
+        guard let specification = jobs[job]?.specification, let record = agents[agent] else { return false }
+        let missing = record.missing(for: specification.codec)
+        guard !missing.isEmpty else {
+            guard !record.isAdmitted(to: specification), let condition = specification.selection?.predicate else {
+                return true
+            }
+            let text = "\(agent) takes no part in \(job), which selects agents where \(condition)"
+            actions.append(.log(LogLine(.info, text)))
+            return false
+        }
         let names = missing.joined(separator: ", ")
         let text = "\(agent) takes no part in \(job): it lacks the codec \(names); update it, or change the job's codec"
         actions.append(.log(LogLine(.warning, text)))

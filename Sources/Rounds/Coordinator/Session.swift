@@ -35,4 +35,9 @@ struct AgentRecord: Sendable {
     func missing(for coding: JobSpecification.Coding) -> [String] {
         coding.requiredNames.subtracting(codecs).sorted()
     }
+
+    /// Whether a job selects from agents like this one.
+    func isAdmitted(to specification: JobSpecification) -> Bool {
+        specification.clientSelection.admits(labels: labels, resources: resources)
+    }
 }

@@ -26,6 +26,8 @@ public struct AcceptedUpdate: Sendable, Hashable {
     public var norm: Double
     /// The mean loss at the round's model, in nats; nil where the job does not ask for it.
     public var initialLoss: Double?
+    /// How uncertain the round's model was of the agent's samples, 0 to 1; nil where the job does not ask for it.
+    public var uncertainty: Double?
     /// Where the coded bytes go.
     public var bytesByKind: BytesByKind
 
@@ -41,6 +43,7 @@ public struct AcceptedUpdate: Sendable, Hashable {
         trainingTime: Duration,
         norm: Double,
         initialLoss: Double? = nil,
+        uncertainty: Double? = nil,
         bytesByKind: BytesByKind = BytesByKind(),
         round: RoundNumber? = nil,
         staleness: UInt32 = 0
@@ -57,6 +60,7 @@ public struct AcceptedUpdate: Sendable, Hashable {
         self.trainingTime = trainingTime
         self.norm = norm
         self.initialLoss = initialLoss
+        self.uncertainty = uncertainty
         self.bytesByKind = bytesByKind
     }
 
@@ -73,6 +77,7 @@ public struct AcceptedUpdate: Sendable, Hashable {
             trainingTime: offer.trainingTime,
             norm: norm,
             initialLoss: offer.initialLoss,
+            uncertainty: offer.uncertainty,
             bytesByKind: bytesByKind
         )
     }

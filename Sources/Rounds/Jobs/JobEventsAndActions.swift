@@ -6,8 +6,8 @@ public import ModelState
 public enum JobInput: Sendable {
     /// The job's turn has come.
     case begin
-    /// An agent can be asked.
-    case agentAvailable(AgentID)
+    /// An agent can be asked; it says that it has so many samples, unchecked, or nothing new of them.
+    case agentAvailable(AgentID, samples: Double? = nil)
     /// An agent's connection ended; it may come back. New rounds do not ask it.
     case agentDisconnected(AgentID)
     /// An agent was lost: it did not come back in time.

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Randomness
-import Selection
-
 extension JobMachine {
     /// Where an update that is offered now stands.
     public enum OfferStanding: Sendable, Equatable {
@@ -16,17 +13,6 @@ extension JobMachine {
         case notYet
         /// It does not count.
         case refused(ReasonCode)
-    }
-
-    /// The next cohort: those who still work on something, and others up to `count`.
-    func select(_ count: Int, beside carried: [AskedTask], _ seed: Seed) -> [AgentID] {
-        guard !carried.isEmpty else {
-            return UniformSelection().select(count, of: available.count, seed: seed).map { available[$0] }
-        }
-        let busy = Set(carried.map(\.key.agent))
-        let idle = available.filter { !busy.contains($0) }
-        let asked = UniformSelection().select(max(count - busy.count, 0), of: idle.count, seed: seed).map { idle[$0] }
-        return (asked + busy).sorted()
     }
 
     /// Says whether the update of this key is wanted now.
@@ -116,7 +102,7 @@ extension JobMachine {
                 // Of a later round than the one under way.
                 return held.append(update)
             }
-            var update = update
+            var update = checkScore(of: update, &actions)
             update.round = round.number
             update.staleness = round.staleness(of: update.key.agent)
             change(&round, update.key.agent, to: .recording(update))
@@ -265,6 +251,7 @@ extension JobMachine {
                 lastCounted[key.agent] = CountedUpdate(round: key.round, attempt: key.attempt)
             }
         }
+        rememberReports(of: round)
         abandonedAttempts = 0
         status.round = round.number
         status.elapsed += committed.elapsed

@@ -41,6 +41,8 @@ public struct JobMachine: Sendable {
     public internal(set) var status: JobStatus
     /// The current model, once there is one.
     public private(set) var model: PreparedModel?
+    /// What is remembered to choose agents by, in jobs whose selection does.
+    public internal(set) var selection = SelectionMemory()
     /// Whether a round begins with one ``JobAction/assignTogether(_:)`` where its tasks differ in their agents alone.
     public var asksTogether = false
 
@@ -59,6 +61,8 @@ public struct JobMachine: Sendable {
     var previousModel: PreparedModel?
     /// Each agent's last update that counted, in a job whose agents keep a memory.
     var lastCounted: [AgentID: CountedUpdate] = [:]
+    /// The samples that agents say they have; missing for none.
+    var sampleCounts: [AgentID: Int] = [:]
     /// Why an agent last failed, for the message of a job that has to give up.
     var lastTrouble = ""
     private var hasBegunRounds = false
@@ -95,6 +99,7 @@ public struct JobMachine: Sendable {
         }
         for update in recovered.open?.accepted ?? [] { count(update, sign: 1) }
         lastCounted = recovered.lastCounted
+        selection = recovered.selection
         if let evaluation = recovered.evaluation {
             status.evaluatedRound = evaluation.round
             status.evaluation = evaluation.summary
@@ -137,7 +142,10 @@ public struct JobMachine: Sendable {
         switch input {
         case .begin:
             begin(&actions)
-        case .agentAvailable(let agent):
+        case .agentAvailable(let agent, let samples):
+            if let samples, !specification.clientSelection.isUniform {
+                sampleCounts[agent] = usableSampleCount(samples)
+            }
             agentAvailable(agent, now, &actions)
         case .agentDisconnected(let agent):
             remove(agent)
@@ -209,6 +217,7 @@ public struct JobMachine: Sendable {
             cohort: open.cohort.sorted(),
             policy: specification.round,
             carried: open.carried,
+            reasons: open.reasons,
             now: now
         )
         for update in open.accepted where round.standing[update.key.agent] != nil {
@@ -275,9 +284,12 @@ public struct JobMachine: Sendable {
 
     /// Makes many agents available at once, before the job begins.
     ///
-    /// - Parameter agents: in ascending order.
-    public mutating func setAvailable(_ agents: [AgentID]) {
+    /// - Parameters:
+    ///   - agents: in ascending order.
+    ///   - samples: the samples that each says it has, where the selection asks.
+    public mutating func setAvailable(_ agents: [AgentID], samples: [AgentID: Double] = [:]) {
         available = agents
+        sampleCounts = samples.mapValues { usableSampleCount($0) }
     }
 
     private func position(of agent: AgentID) -> Int {
@@ -341,13 +353,15 @@ public struct JobMachine: Sendable {
         let seed = Seed(specification.seed).deriving("selection", UInt64(number.value), UInt64(attempt))
         let tasks = carriedTasks(into: number, attempt, &actions)
         let count = specification.round.selectionCount(available: available.count)
+        let (cohort, reasons) = select(count, beside: tasks, in: number, seed)
         let round = RoundMachine(
             job: job,
             number: number,
             attempt: attempt,
-            cohort: select(count, beside: tasks, seed),
+            cohort: cohort,
             policy: specification.round,
             carried: tasks,
+            reasons: reasons,
             now: now
         )
         hasBegunRounds = true
@@ -360,7 +374,14 @@ public struct JobMachine: Sendable {
 
     private func entry(of round: RoundMachine) -> JournalEntry {
         let carried = round.carried.values.sorted { $0.key.agent < $1.key.agent }
-        return .roundStarted(job, round.number, attempt: round.attempt, cohort: round.cohort, carried: carried)
+        return .roundStarted(
+            job,
+            round.number,
+            attempt: round.attempt,
+            cohort: round.cohort,
+            carried: carried,
+            reasons: round.reasons
+        )
     }
 
     private func assign(_ agent: AgentID, _ round: RoundMachine, _ now: Instant, _ actions: inout [JobAction]) {
@@ -378,7 +399,7 @@ public struct JobMachine: Sendable {
     }
 
     private func task(_ key: UpdateKey, _ model: PreparedModel, deadline: Instant, _ now: Instant) -> TrainTask {
-        var training = specification.training
+        var training = specification.taskTraining
         training.learningRate *= model.learningRateFactor
         return TrainTask(
             key: key,
@@ -418,7 +439,8 @@ public struct JobMachine: Sendable {
     private mutating func roundRecorded(_ now: Instant, _ actions: inout [JobAction]) {
         guard case .starting(let round) = stage else { return }
         stage = .training(round)
-        notify(.roundStarted, "round \(round.number): \(round.cohort.count) agents", &actions)
+        rememberSelection(of: round)
+        notify(.roundStarted, startText(of: round), &actions)
         assignAll(round, now, &actions)
         releaseHeld(now, &actions)
         settle(now, &actions)

@@ -6,8 +6,16 @@ public enum JournalEntry: Sendable, Equatable {
     case submitted(JobID, JobSpecification)
     /// A job changed its phase.
     case phase(JobID, JobPhase, message: String)
-    /// A round began: these agents are asked; those of `carried` still work on what they were asked before.
-    case roundStarted(JobID, RoundNumber, attempt: UInt32, cohort: [AgentID], carried: [AskedTask] = [])
+    /// A round began: these agents are asked, each for its reason (nil where the journal is older than reasons); those
+    /// of `carried` still work on what they were asked before.
+    case roundStarted(
+        JobID,
+        RoundNumber,
+        attempt: UInt32,
+        cohort: [AgentID],
+        carried: [AskedTask] = [],
+        reasons: SelectionReasons? = nil
+    )
     /// An update counts in its round. Its bytes are in the spool.
     case accepted(AcceptedUpdate)
     /// An update was refused, or its agent failed.
@@ -113,6 +121,8 @@ public struct RecoveredJob: Sendable, Equatable {
         public var refused: [AgentID: ReasonCode]
         /// What agents of the cohort still work on from earlier.
         public var carried: [AskedTask]
+        /// Why each agent of the cohort was chosen; nil where that is not known.
+        public var reasons: SelectionReasons?
 
         /// Creates a description of an open round.
         public init(
@@ -121,9 +131,11 @@ public struct RecoveredJob: Sendable, Equatable {
             cohort: [AgentID],
             accepted: [AcceptedUpdate] = [],
             refused: [AgentID: ReasonCode] = [:],
-            carried: [AskedTask] = []
+            carried: [AskedTask] = [],
+            reasons: SelectionReasons? = nil
         ) {
             self.carried = carried
+            self.reasons = reasons
             self.round = round
             self.attempt = attempt
             self.cohort = cohort
@@ -158,6 +170,8 @@ public struct RecoveredJob: Sendable, Equatable {
     public var samples: [KeptSamples] = []
     /// What was deleted, of each agent oldest first.
     public var receipts: [PurgeReceipt] = []
+    /// What is remembered to choose agents by, in jobs whose selection does.
+    public var selection: SelectionMemory
     /// The last evaluation.
     public var evaluation: (round: RoundNumber, summary: EvaluationSummary)?
 
@@ -173,6 +187,7 @@ public struct RecoveredJob: Sendable, Equatable {
         abandonedAttempts = 0
         refusedUpdates = 0
         lastCounted = [:]
+        selection = SelectionMemory()
     }
 
     /// Whether both tell the same.
@@ -184,6 +199,7 @@ public struct RecoveredJob: Sendable, Equatable {
             && left.lastCounted == right.lastCounted
             && left.samples.sorted { $0.key < $1.key } == right.samples.sorted { $0.key < $1.key }
             && Set(left.receipts) == Set(right.receipts)
+            && left.selection == right.selection
             && left.evaluation?.round == right.evaluation?.round
             && left.evaluation?.summary == right.evaluation?.summary
     }
@@ -197,8 +213,13 @@ public struct RecoveredJob: Sendable, Equatable {
         case .phase(_, let newPhase, let newMessage):
             phase = newPhase
             message = newMessage
-        case .roundStarted(_, let round, let attempt, let cohort, let tasks):
-            open = OpenRound(round: round, attempt: attempt, cohort: cohort, carried: tasks)
+        case .roundStarted(_, let round, let attempt, let cohort, let tasks, let reasons):
+            // A round that is told anew, without what was lost of it, has chosen nobody again.
+            let isNew = open?.round != round || open?.attempt != attempt
+            if isNew, specification.clientSelection.remembers {
+                selection.selected(cohort, carried: tasks, in: round)
+            }
+            open = OpenRound(round: round, attempt: attempt, cohort: cohort, carried: tasks, reasons: reasons)
             carried = []
         case .accepted(let update):
             guard let open, open.key(of: update.key.agent, job) == update.key else { return }
@@ -216,6 +237,9 @@ public struct RecoveredJob: Sendable, Equatable {
         case .roundCommitted(_, let round):
             committed.append(round)
             lastCommitted = open?.accepted.map(\.key).sorted() ?? []
+            if specification.clientSelection.remembers {
+                for update in open?.accepted ?? [] { selection.counted(update) }
+            }
             for key in lastCommitted { lastCounted[key.agent] = CountedUpdate(round: key.round, attempt: key.attempt) }
             if specification.round.mode == .buffered { carried = open?.unanswered(job) ?? [] }
             open = nil

@@ -33,6 +33,8 @@ struct RoundMachine {
     let policy: RoundPolicy
     /// What agents of the cohort were asked for earlier and still work on.
     let carried: [AgentID: AskedTask]
+    /// Why each agent of the cohort was chosen; nil where that is not known.
+    let reasons: SelectionReasons?
     let startedAt: Instant
     private(set) var deadline: Instant
     private(set) var standing: [AgentID: Standing]
@@ -48,9 +50,11 @@ struct RoundMachine {
         cohort: [AgentID],
         policy: RoundPolicy,
         carried: [AskedTask] = [],
+        reasons: SelectionReasons? = nil,
         now: Instant
     ) {
         self.job = job
+        self.reasons = reasons
         self.carried = Dictionary(uniqueKeysWithValues: carried.map { ($0.key.agent, $0) })
         self.number = number
         self.attempt = attempt

@@ -52,6 +52,8 @@ public enum ReasonCode: UInt32, Sendable, Hashable, CaseIterable {
     case conflictingOffer = 30
     /// What the offer tells of its training is missing or out of range, and the job's rule needs it.
     case invalidReport = 31
+    /// The score that came with an update is no number in its range; the update counts, the score as the lowest.
+    case invalidScore = 32
 
     // Tasks and jobs.
 

@@ -60,6 +60,8 @@ public struct UpdateOffer: Sendable, Equatable {
     /// The mean loss over the agent's samples at the model that training started from, in nats; nil where the job does
     /// not ask for it.
     public var initialLoss: Double?
+    /// How uncertain that model was of the agent's samples, unchecked here; nil where the job does not ask for it.
+    public var uncertainty: Double?
 
     /// Creates the message.
     public init(
@@ -73,7 +75,8 @@ public struct UpdateOffer: Sendable, Equatable {
         loss: Double = 0,
         trainingTime: Duration = .zero,
         base: BlobDigest? = nil,
-        initialLoss: Double? = nil
+        initialLoss: Double? = nil,
+        uncertainty: Double? = nil
     ) {
         self.key = key
         self.digest = digest
@@ -86,6 +89,7 @@ public struct UpdateOffer: Sendable, Equatable {
         self.trainingTime = trainingTime
         self.base = base
         self.initialLoss = initialLoss
+        self.uncertainty = uncertainty
     }
 }
 

@@ -49,6 +49,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var strategy: Strategy
     /// Whom a round asks and when it is complete.
     public var round: RoundPolicy
+    /// How the agents of a round are chosen; nil for uniformly among all.
+    public var selection: SelectionSpecification?
     /// How vectors are coded.
     public var codec: Coding
     /// What an update must satisfy.
@@ -72,6 +74,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         training: TrainingSpecification = TrainingSpecification(),
         strategy: Strategy = Strategy(),
         round: RoundPolicy = RoundPolicy(),
+        selection: SelectionSpecification? = nil,
         codec: Coding = Coding(),
         admission: Admission = Admission(),
         evaluateEvery: Int = 1,
@@ -86,6 +89,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         self.training = training
         self.strategy = strategy
         self.round = round
+        self.selection = selection
         self.codec = codec
         self.admission = admission
         self.evaluateEvery = evaluateEvery
@@ -102,6 +106,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         case training
         case strategy
         case round
+        case selection
         case codec
         case admission
         case evaluateEvery = "evaluate_every"
@@ -128,6 +133,7 @@ public struct JobSpecification: Hashable, Sendable, Codable {
         strategy = try file.value("strategy", default: Strategy())
         try strategy.complete(&training)
         round = try file.value("round", default: RoundPolicy())
+        selection = try file.optional("selection")
         codec = try file.value("codec", default: Coding())
         admission = try file.value("admission", default: Admission())
         evaluateEvery = try file.value("evaluate_every", default: 1)
@@ -141,6 +147,11 @@ public struct JobSpecification: Hashable, Sendable, Codable {
             "between 1 and \(Limits.connections)"
         )
         try file.check(evaluateEvery >= 0, "evaluate_every", "0 (never) or more")
+        try file.check(
+            clientSelection.isUniform || choosesAgents,
+            "selection",
+            "uniform where a round asks everyone; set round.cohort (in buffered rounds round.concurrency)"
+        )
         let isReachable = target?.stops != true || evaluateEvery > 0
         try file.check(isReachable, "evaluate_every", "1 or more where 'target.stop' ends the job")
     }

@@ -20,6 +20,8 @@ public struct ClientChoice: Sendable, Hashable {
         case exploration
         /// Drawn uniformly to fill the cohort: no other candidate was left that the policy would choose.
         case fill
+        /// Still works on what it was asked for in an earlier round.
+        case carried
     }
 
     /// The agent's position among the candidates.

@@ -34,18 +34,16 @@ extension ClientPolicy: CustomStringConvertible, Codable {
     public init(parsing text: String) throws {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let name = parts.first ?? ""
-        let known: [String]
-        switch name {
-        case "uniform", "weighted": known = []
-        case "power-of-choice": known = ["candidates"]
-        case "uncertainty": known = ["cap", "exploration"]
-        default:
-            throw SelectionError(
-                .unknownPolicy,
-                "no client selection is named '\(name.prefix(64))'; known are \(Self.names.joined(separator: ", "))"
-            )
-        }
-        let settings = try Self.settings(parts.count > 1 ? parts[1] : nil, of: name, known: known)
+        let known = try Self.knownSettings(of: name)
+        try self.init(named: name, settings: Self.settings(parts.count > 1 ? parts[1] : nil, of: name, known: known))
+    }
+
+    /// Makes a policy of its name and settings; settings that are left out take their defaults.
+    ///
+    /// - Throws: ``SelectionError``: `unknownPolicy`, `unknownSetting` (both list the known), `invalidParameter`.
+    public init(named name: String, settings: [String: Double] = [:]) throws {
+        let known = try Self.knownSettings(of: name)
+        for key in settings.keys.sorted() where !known.contains(key) { throw Self.unknown(key, of: name, known: known) }
         switch name {
         case "uniform": self = .uniform
         case "weighted": self = .weighted
@@ -66,6 +64,24 @@ extension ClientPolicy: CustomStringConvertible, Codable {
             }
             self = .uncertainty(exploration: exploration, cap: cap)
         }
+    }
+
+    private static func knownSettings(of name: String) throws -> [String] {
+        switch name {
+        case "uniform", "weighted": []
+        case "power-of-choice": ["candidates"]
+        case "uncertainty": ["cap", "exploration"]
+        default:
+            throw SelectionError(
+                .unknownPolicy,
+                "no client selection is named '\(name.prefix(64))'; known are \(names.joined(separator: ", "))"
+            )
+        }
+    }
+
+    private static func unknown(_ key: String, of name: String, known: [String]) -> SelectionError {
+        let list = known.isEmpty ? "none" : known.joined(separator: ", ")
+        return SelectionError(.unknownSetting, "\(name) has no setting '\(key.prefix(64))'; it knows \(list)")
     }
 
     /// The policy's text; ``init(parsing:)`` reads it back.
@@ -94,13 +110,7 @@ extension ClientPolicy: CustomStringConvertible, Codable {
         var settings: [String: Double] = [:]
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
             let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard known.contains(pair[0]) else {
-                let list = known.isEmpty ? "none" : known.joined(separator: ", ")
-                throw SelectionError(
-                    .unknownSetting,
-                    "\(name) has no setting '\(pair[0].prefix(64))'; it knows \(list)"
-                )
-            }
+            guard known.contains(pair[0]) else { throw unknown(pair[0], of: name, known: known) }
             guard pair.count == 2, let value = Double(pair[1]), value.isFinite, settings[pair[0]] == nil else {
                 throw SelectionError(.invalidParameter, "\(name): '\(pair[0])' needs one number, given once")
             }

@@ -34,7 +34,7 @@ struct JournalReading {
             specifications[job] = specification
         case .phase(let job, let phase, _):
             if phase.isOver { ended[job] = phase }
-        case .roundStarted(let job, let round, let number, _, _):
+        case .roundStarted(let job, let round, let number, _, _, _):
             open[job] = (Attempt(job: job, round: round, number: number), [:])
         case .accepted(let update):
             let carried = update.key.round < update.round

@@ -57,6 +57,8 @@ struct SimulationCheckpoint {
         var traffic: ClientTraffic
         /// The round of the model that each client holds, in jobs with anchors.
         var held: [Int: UInt32]
+        /// What is remembered to choose clients by; nil where nothing is.
+        var selection: SelectionMemory?
     }
 
     var words: Words

@@ -84,6 +84,16 @@ public struct ClientData: Sendable {
         }
     }
 
+    /// The samples that a client says it has: Byzantine ones, who come last, as many as the honest ones on average.
+    func claimedSampleCount(of client: Int) -> Int {
+        switch source {
+        case .dealt(_, let partition) where client >= partition.clientCount:
+            (0..<partition.clientCount).reduce(0) { $0 + partition.count(of: $1) } / max(partition.clientCount, 1)
+        case .dealt(_, let partition): partition.count(of: client)
+        case .drawn(let set, _): set.samples
+        }
+    }
+
     /// The samples of a client, from 0.
     func samples(of client: Int) -> Samples {
         switch source {

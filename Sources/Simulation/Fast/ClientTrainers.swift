@@ -113,6 +113,7 @@ final class ClientTrainers {
             trainingTime: result.trainingTime,
             norm: 0,
             initialLoss: result.outcome.initialLoss,
+            uncertainty: result.outcome.uncertainty,
             bytesByKind: kinds
         )
         return ClientUpdate(accepted: accepted, content: content, memory: work.remembers ? memory : nil)

@@ -43,7 +43,8 @@ extension FastSimulation {
                 loss: honest[0].accepted.loss,
                 trainingTime: .zero,
                 norm: 0,
-                initialLoss: honest[0].accepted.initialLoss
+                initialLoss: honest[0].accepted.initialLoss,
+                uncertainty: honest[0].accepted.uncertainty
             )
             return .success(ClientUpdate(accepted: accepted, content: .elements(vector), memory: nil))
         }

@@ -44,7 +44,8 @@ extension FastSimulation {
             trainingElapsed: .init(trainingElapsed),
             elapsed: .init(elapsed),
             traffic: traffic,
-            held: held.mapValues(\.round.value)
+            held: held.mapValues(\.round.value),
+            selection: scenario.job.clientSelection.remembers ? committedSelection : nil
         )
         return SimulationCheckpoint(
             words: words,
@@ -70,6 +71,7 @@ extension FastSimulation {
         for (client, counted) in words.lastCounted where counted.count == 2 && agents.indices.contains(client) {
             journal.lastCounted[agents[client]] = CountedUpdate(round: RoundNumber(counted[0]), attempt: counted[1])
         }
+        if let selection = words.selection { journal.selection = selection }
         if let round = words.evaluatedRound, let summary = words.evaluation {
             journal.evaluation = (RoundNumber(round), summary)
         }

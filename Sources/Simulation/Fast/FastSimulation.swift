@@ -14,6 +14,8 @@ public import Rounds
 public final class FastSimulation {
     let scenario: Scenario
     let data: ClientData
+    /// The clients that take part, from 0; nil for all.
+    private let participants: [Int]?
     let recipe: JobRecipe
     let trainers: ClientTrainers
     let ranks: any SimulationRanks
@@ -57,6 +59,8 @@ public final class FastSimulation {
     private let checkpoints: CheckpointFolder?
     /// What the journal of a coordinator would tell; kept for checkpoints only.
     private var journal: RecoveredJob
+    /// What was remembered of the clients before the open round chose anybody.
+    private(set) var committedSelection = SelectionMemory()
     private var checkpointedRounds = 0
     /// Wall time before this process went on.
     private var earlierElapsed = Duration.zero
@@ -80,8 +84,10 @@ public final class FastSimulation {
         observer: @escaping (JobEvent) -> Void = { _ in },
         onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
     ) throws {
+        let scenario = try scenario.waitingForParticipants(data)
         self.scenario = scenario
         self.data = data
+        participants = scenario.participants(data)
         self.ranks = ranks
         self.observer = observer
         self.onRound = onRound
@@ -89,26 +95,37 @@ public final class FastSimulation {
         trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
         traffic = ClientTraffic(clients: scenario.clients)
         machine = JobMachine(job: JobID(1), specification: scenario.job)
-        machine.setAvailable(scenario.agents)
-        machine.asksTogether = true
         model = try JobModel.initial(recipe: recipe)
         devices = try scenario.devices.map { try DeviceModel($0, seed: scenario.job.seed) }
         begin = clock.now
         self.checkpoints = checkpoints
         journal = RecoveredJob(job: JobID(1), specification: scenario.job)
+        makeAvailable()
         if let checkpoints {
             try Self.checkCheckpoints(scenario, recipe, ranks)
             if checkpoints.resumes, let newest = try checkpoints.newest() { try takeUp(newest) }
         }
     }
 
+    /// Makes the clients known to the job that take part in it.
+    private func makeAvailable() {
+        let everyone = scenario.agents
+        let agents = participants?.map { everyone[$0] } ?? everyone
+        var samples: [AgentID: Double] = [:]
+        if !scenario.job.clientSelection.isUniform {
+            for agent in agents { samples[agent] = Double(data.claimedSampleCount(of: number(of: agent))) }
+        }
+        machine.setAvailable(agents, samples: samples)
+        machine.asksTogether = true
+    }
+
     /// Goes on where a checkpoint was made.
     private func takeUp(_ checkpoint: SimulationCheckpoint) throws {
         let words = checkpoint.words
         journal = try Self.journal(words, of: scenario)
+        committedSelection = journal.selection
         machine = JobMachine(recovering: journal)
-        machine.setAvailable(scenario.agents)
-        machine.asksTogether = true
+        makeAvailable()
         machine.countSentBytes(Int(words.bytesDown))
         model = try JobModel(checkpoint.model, round: checkpoint.round, recipe: recipe, state: checkpoint.roundState)
         memories = try checkpoint.memories.mapValues { try ClientMemory($0) }
@@ -189,6 +206,7 @@ public final class FastSimulation {
             return machine.handle(.folded(model.prepared), at: now)
         case .committed(let committed):
             tellRounds()
+            committedSelection = machine.selection
             rounds.append(
                 SimulationResult.Round(
                     committed: committed,
@@ -365,9 +383,8 @@ public final class FastSimulation {
 
     private func evaluate() throws -> EvaluationSummary {
         let base = try model.heldByAgents(recipe)
-        let clients = scenario.honestClients
         guard let test = data.test else { return EvaluationSummary() }
-        guard clients <= Self.evaluatedClients || recipe.methods.keepsState else {
+        guard participants != nil || scenario.honestClients <= Self.evaluatedClients || recipe.methods.keepsState else {
             let chunks = ClientTrainers.chunkCount(of: test)
             let share = RankShare(costs: Array(repeating: 1, count: chunks), ranks: ranks.count)
             let model = recipe.model(of: base)
@@ -377,9 +394,11 @@ public final class FastSimulation {
             }
             return total
         }
-        let share = RankShare(clients: Array(0..<clients), ranks: ranks.count)
+        let honest = 0..<scenario.honestClients
+        let clients = participants?.filter { honest.contains($0) } ?? Array(honest)
+        let share = RankShare(clients: clients, ranks: ranks.count)
         let summaries = try summariesShared(share) { own in
-            try trainers.evaluate(base, clients: own) { [data, memories] client in
+            try trainers.evaluate(base, clients: own.map { clients[$0] }) { [data, memories] client in
                 guard let samples = data.testSamples(of: client) else {
                     preconditionFailure("there are test samples")
                 }

@@ -88,6 +88,8 @@ extension RankMessage {
         append(accepted.trainingTime)
         append(accepted.initialLoss ?? .nan)
         append(UInt64(accepted.initialLoss == nil ? 0 : 1))
+        append(accepted.uncertainty ?? .nan)
+        append(UInt64(accepted.uncertainty == nil ? 0 : 1))
         accepted.bytesByKind.counts.withUnsafeBytes { append(bytes: $0) }
     }
 
@@ -124,6 +126,8 @@ extension RankMessageReader {
         let trainingTime = read(Duration.self)
         let initialLoss = read(Double.self)
         let hasInitialLoss = read(UInt64.self) == 1
+        let uncertainty = read(Double.self)
+        let hasUncertainty = read(UInt64.self) == 1
         let counts = readBytes { Array($0.bindMemory(to: UInt64.self)) }
         return AcceptedUpdate(
             key: key,
@@ -136,6 +140,7 @@ extension RankMessageReader {
             trainingTime: trainingTime,
             norm: 0,
             initialLoss: hasInitialLoss ? initialLoss : nil,
+            uncertainty: hasUncertainty ? uncertainty : nil,
             bytesByKind: BytesByKind(counts: counts) ?? BytesByKind()
         )
     }

@@ -16,8 +16,8 @@ final class ProtocolRun {
     private let observer: (JobEvent) -> Void
     private var rounds: [SimulationResult.Round] = []
 
-    init(_ scenario: Scenario, data: ClientData, observer: @escaping (JobEvent) -> Void) {
-        self.scenario = scenario
+    init(_ scenario: Scenario, data: ClientData, observer: @escaping (JobEvent) -> Void) throws {
+        self.scenario = try scenario.waitingForParticipants(data)
         self.data = data
         self.observer = observer
     }
@@ -32,7 +32,12 @@ final class ProtocolRun {
             transport: WireTransport()
         )
         simulation.configuration = CoordinatorConfiguration()
-        let profiles = Array(repeating: AgentProfile(), count: scenario.clients)
+        let profiles = (0..<scenario.clients).map { client in
+            AgentProfile(
+                labels: scenario.labels(of: client),
+                resources: scenario.resources(of: client, data)
+            )
+        }
         let result = try simulation.run(
             job: scenario.job,
             agents: profiles,
@@ -129,6 +134,7 @@ final class ProtocolRun {
             trainedSamples: UInt64(result.trainedSamples),
             loss: result.outcome.meanLoss ?? 0,
             initialLoss: result.outcome.initialLoss,
+            uncertainty: result.outcome.uncertainty,
             state: result.state
         )
     }

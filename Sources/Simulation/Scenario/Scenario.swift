@@ -35,11 +35,14 @@ public struct Scenario: Sendable, Codable {
     /// settings; 0 for the test samples.
     public var validation: Double
 
+    /// What clients say of themselves, by the labels' names: the values are dealt to the clients in turn.
+    public var labels: [String: LabelValues]
+
     /// The clients' devices, which decide when updates arrive; nil for at once. Mode `fast` only.
     public var devices: DeviceSpecification?
 
     private static let ownKeys = [
-        "mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices", "validation",
+        "mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices", "validation", "labels",
     ]
 
     /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
@@ -61,6 +64,7 @@ public struct Scenario: Sendable, Codable {
         try file.check(validation >= 0 && validation < 1, "validation", "at least 0 and below 1")
         try file.check((attack?.clients ?? 0) < clients, "attack.clients", "fewer than 'clients'")
         try file.check(mode == .fast || (attack == nil && !diagnose), "mode", "fast with 'attack' or 'diagnose'")
+        labels = try file.value("labels", default: [:])
         if try file.optional("minimum_agents") as Int? == nil { job.minimumAgents = clients }
         try file.check(job.minimumAgents <= clients, "minimum_agents", "at most the number of clients")
     }
@@ -76,6 +80,7 @@ public struct Scenario: Sendable, Codable {
         try container.encode(threads, forKey: .init(stringValue: "threads"))
         try container.encodeIfPresent(attack, forKey: .init(stringValue: "attack"))
         try container.encodeIfPresent(devices, forKey: .init(stringValue: "devices"))
+        if !labels.isEmpty { try container.encode(labels, forKey: .init(stringValue: "labels")) }
         if validation > 0 { try container.encode(validation, forKey: .init(stringValue: "validation")) }
         if diagnose { try container.encode(diagnose, forKey: .init(stringValue: "diagnose")) }
     }

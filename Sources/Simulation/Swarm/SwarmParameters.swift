@@ -2,6 +2,7 @@
 
 import Randomness
 import Rounds
+import Selection
 
 /// What one seed's world is like: drawn at random from wide ranges, so that many seeds meet many mixtures of faults.
 struct SwarmParameters: Sendable {
@@ -80,6 +81,9 @@ struct SwarmParameters: Sendable {
         for index in jobs.indices where !isFull && generator.below(2) == 0 {
             Self.carryWork(of: &jobs[index], agentCount, &generator)
         }
+        for index in jobs.indices where generator.below(3) > 0 {
+            Self.chooseByScores(&jobs[index], &agents, &generator)
+        }
         // An agent that comes back without its disk cannot go on where it was.
         if jobs.contains(where: { $0.codec.uplink.contains("+") }) { faults.agentWipe = nil }
     }
@@ -98,6 +102,19 @@ struct SwarmParameters: Sendable {
         }
         let optimizers = ["plain", "fedavgm", "fedadam", "fedyogi", "feddyn", "fedhyper-g", "fedhyper-sl"]
         job.strategy.optimizer = optimizers[generator.below(optimizers.count)]
+    }
+
+    /// Makes a job one that chooses by what is known of its agents, where it chooses at all.
+    private static func chooseByScores(
+        _ job: inout JobSpecification,
+        _ agents: inout [AgentProfile],
+        _ generator: inout SeededGenerator
+    ) {
+        let chooses = job.round.mode == .buffered ? job.round.concurrency > 0 : job.round.cohort > 0
+        let names = chooses ? ["weighted", "power-of-choice:candidates=3", "uncertainty:exploration=0.3"] : ["uniform"]
+        guard let policy = try? ClientPolicy(parsing: names[generator.below(names.count)]) else { return }
+        job.selection = SelectionSpecification(policy: policy)
+        for index in agents.indices { agents[index].resources["samples"] = Double(generator.below(500)) }
     }
 
     /// Makes a job one whose work goes on beyond its rounds.

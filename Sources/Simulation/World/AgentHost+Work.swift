@@ -94,7 +94,8 @@ extension AgentHost {
                 loss: outcome.loss,
                 trainingTime: begun.duration(to: clock.now),
                 base: task.base.digest,
-                initialLoss: outcome.initialLoss
+                initialLoss: outcome.initialLoss,
+                uncertainty: outcome.uncertainty
             )
             disk.put(offer, bytes: bytes)
             observer?.produced(offer, delta: outcome.delta)

@@ -80,7 +80,8 @@ final class AgentHost {
             agent: agent,
             incarnation: incarnation,
             codecs: CodecRegistry.agentNames,
-            resources: profile.stream == nil ? [:] : ["stream": 1],
+            labels: profile.labels,
+            resources: profile.stream == nil ? profile.resources : profile.resources.merging(["stream": 1]) { $1 },
             patience: nil
         )
         core = AgentCore(

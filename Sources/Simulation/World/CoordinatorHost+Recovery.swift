@@ -21,9 +21,15 @@ extension CoordinatorHost {
             guard let open = jobs[job]?.open, jobs[job]?.phase.isOver == false else { continue }
             let intact = open.accepted.filter { canary == .forgetSpoolOnRestart || isIntact($0) }
             guard intact.count < open.accepted.count else { continue }
-            let (round, attempt, cohort, carried) = (open.round, open.attempt, open.cohort, open.carried)
             var entries = [
-                JournalEntry.roundStarted(job, round, attempt: attempt, cohort: cohort, carried: carried)
+                JournalEntry.roundStarted(
+                    job,
+                    open.round,
+                    attempt: open.attempt,
+                    cohort: open.cohort,
+                    carried: open.carried,
+                    reasons: open.reasons
+                )
             ]
             entries += intact.map { .accepted($0) }
             // Recovery rewrites in place of what it read, so it needs no new space.
@@ -97,7 +103,7 @@ extension JournalEntry {
     /// The job that the entry is about.
     var job: JobID {
         switch self {
-        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _),
+        case .submitted(let job, _), .phase(let job, _, _), .roundStarted(let job, _, _, _, _, _),
             .roundAbandoned(let job, _, _), .roundCommitted(let job, _), .evaluated(let job, _, _):
             job
         case .accepted(let update): update.key.job

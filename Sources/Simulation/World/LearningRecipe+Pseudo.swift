@@ -28,7 +28,8 @@ extension LearningRecipe {
             weight: weight,
             steps: 4,
             trainedSamples: UInt64(weight),
-            loss: Double(target * target)
+            loss: Double(target * target),
+            uncertainty: task.training.settings["report_uncertainty"].map { _ in Double(pull) }
         )
     }
 

@@ -19,6 +19,8 @@ public struct TrainingOutcome: Sendable {
     public var loss: Double
     /// The mean loss at the model that training started from, where the job asks for it.
     public var initialLoss: Double?
+    /// How uncertain that model is of the samples, where the job asks for it.
+    public var uncertainty: Double?
     /// The methods' state after the training.
     public var state: ClientState
 
@@ -30,6 +32,7 @@ public struct TrainingOutcome: Sendable {
         trainedSamples: UInt64,
         loss: Double,
         initialLoss: Double? = nil,
+        uncertainty: Double? = nil,
         state: ClientState = ClientState()
     ) {
         self.delta = delta
@@ -38,6 +41,7 @@ public struct TrainingOutcome: Sendable {
         self.trainedSamples = trainedSamples
         self.loss = loss
         self.initialLoss = initialLoss
+        self.uncertainty = uncertainty
         self.state = state
     }
 }

@@ -45,6 +45,10 @@ public struct AgentProfile: Sendable, Hashable {
     public var startsAfter: Duration
     /// The device's stream for adaptation jobs; nil for none.
     public var stream: StreamProfile?
+    /// What the agent says of itself, for selection by predicate.
+    public var labels: [String: String]
+    /// The same in numbers; its samples are one of them.
+    public var resources: [String: Double]
 
     /// Creates a profile.
     public init(
@@ -52,12 +56,16 @@ public struct AgentProfile: Sendable, Hashable {
         training: Duration = .seconds(1),
         evaluation: Duration = .milliseconds(100),
         startsAfter: Duration = .zero,
-        stream: StreamProfile? = nil
+        stream: StreamProfile? = nil,
+        labels: [String: String] = [:],
+        resources: [String: Double] = [:]
     ) {
         self.link = link
         self.training = training
         self.evaluation = evaluation
         self.startsAfter = startsAfter
         self.stream = stream
+        self.labels = labels
+        self.resources = resources
     }
 }

@@ -60,7 +60,9 @@ extension UpdateOffer {
                 "offer.training_time_microseconds"
             ),
             base: base,
-            initialLoss: message.initial_loss == 0 ? nil : message.initial_loss
+            initialLoss: message.initial_loss == 0 ? nil : message.initial_loss,
+            uncertainty: message.score_case == TRIBUTARY__V1__UPDATE_OFFER__SCORE_UNCERTAINTY
+                ? message.uncertainty : nil
         )
     }
 
@@ -79,6 +81,10 @@ extension UpdateOffer {
         if let base { message.pointee.base_digest = try writer.digest(base) }
         // 0 stands for "not told".
         if let initialLoss { message.pointee.initial_loss = initialLoss == 0 ? .leastNormalMagnitude : initialLoss }
+        if let uncertainty {
+            message.pointee.score_case = TRIBUTARY__V1__UPDATE_OFFER__SCORE_UNCERTAINTY
+            message.pointee.uncertainty = uncertainty
+        }
         return message
     }
 }

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Ledger
 import Rounds
+import Selection
 
 /// What is in a coordinator's or an agent's state folder.
 struct StateInspection {
@@ -21,6 +22,36 @@ struct StateInspection {
             }
         }
 
+        /// Who was asked in an attempt at a round, and why.
+        struct Selection: Encodable {
+            struct Choice: Encodable {
+                let agent: String
+                let reason: String?
+                let value: Double?
+            }
+
+            let round: UInt32
+            let attempt: UInt32
+            let chosen: [Choice]
+            /// How many for each reason, for people.
+            let summary: String
+
+            private enum CodingKeys: String, CodingKey { case round, attempt, chosen }
+
+            init(_ selection: JobHistory.Selection) {
+                round = selection.round.value
+                attempt = selection.attempt
+                chosen = selection.cohort.indices.map { place in
+                    let reason = selection.reasons?[place]
+                    // JSON has no infinite numbers: a loss that was none counts as the lowest.
+                    let value = reason?.value.flatMap { $0.isFinite ? $0 : nil }
+                    return Choice(agent: "\(selection.cohort[place])", reason: reason?.rule.rawValue, value: value)
+                }
+                summary = (selection.reasons?.counts ?? []).map { "\($0.count) \($0.rule.rawValue)" }
+                    .joined(separator: ", ")
+            }
+        }
+
         struct Job: Encodable {
             let job: String
             let name: String
@@ -28,9 +59,10 @@ struct StateInspection {
             let message: String
             let openRound: String?
             let rounds: [Round]
+            let selections: [Selection]
 
             private enum CodingKeys: String, CodingKey {
-                case job, name, phase, message, rounds
+                case job, name, phase, message, rounds, selections
                 case openRound = "open_round"
             }
         }
@@ -61,8 +93,9 @@ struct StateInspection {
     }
 
     private static func describe(_ job: RecoveredJob, _ ledger: Ledger) throws -> Record.Job {
+        let history = try ledger.history(of: job.job)
         let evaluations = Dictionary(
-            try ledger.history(of: job.job).evaluations.map { ($0.round, $0.summary) },
+            history.evaluations.map { ($0.round, $0.summary) },
             uniquingKeysWith: { $1 }
         )
         let rounds = job.committed.map { committed in
@@ -84,7 +117,8 @@ struct StateInspection {
             phase: "\(job.phase)",
             message: job.message,
             openRound: open,
-            rounds: rounds
+            rounds: rounds,
+            selections: history.selections.map { Record.Selection($0) }
         )
     }
 
@@ -103,6 +137,9 @@ struct StateInspection {
                 )
             }
             if let open = job.openRound { Console.print("  open: \(open)") }
+            for selection in job.selections where !selection.summary.isEmpty {
+                Console.print("  asked in round \(selection.round).\(selection.attempt): \(selection.summary)")
+            }
         }
         for update in record.outbox { Console.print("  outbox: \(update)") }
     }

@@ -121,15 +121,17 @@ final class LocalCluster {
     /// - Parameters:
     ///   - port: where it connects to, if that is not the coordinator itself.
     ///   - hasState: whether its updates survive it.
+    ///   - labels: what it says of itself.
     @discardableResult
     func startAgent(
         _ name: String,
         data: String,
         port: UInt16? = nil,
-        hasState: Bool = false
+        hasState: Bool = false,
+        labels: [String] = []
     ) throws -> ProgramRun {
         var arguments = ["agent", "--connect", "127.0.0.1:\(port ?? self.port)", "--id", name, "--data", data]
-        arguments += ["--patience", "60s"]
+        arguments += ["--patience", "60s"] + labels.flatMap { ["--label", $0] }
         if hasState { arguments += ["--state", folder.path("state-\(name)")] }
         let run = try start(arguments, name: name)
         agents[name] = run
