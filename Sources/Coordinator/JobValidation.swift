@@ -21,6 +21,10 @@ enum JobValidation {
                 let known = trainers.joined(separator: ", ")
                 return "no trainer is named '\(specification.training.trainer)'; known: \(known)"
             }
+            guard specification.clientSelection.scores == .last else {
+                return
+                    "'selection.scores' fresh is for simulations; leave it out: agents report scores with their updates"
+            }
             let recipe = try JobRecipe(specification)
             _ = try MessageEncoder().encode(.train(sampleTask(specification, recipe)))
             return nil

@@ -17,6 +17,19 @@ import Testing
         #expect(run.target == "accuracy 0.95 not reached in 6 rounds")
     }
 
+    @Test func aWindowHoldsTheMeanOfEvaluationsInARowAgainstTheTarget() {
+        var run = TestRuns.run(accuracies: [0.9, 0.5, nil, 0.7, 0.9, 0.8, 0.2])
+        run.targetAccuracy = 0.8
+        #expect(run.reachedTarget?.round == 1, "by luck")
+        run.targetWindow = 3
+        #expect(run.reachedTarget?.round == 6)
+        #expect(run.target?.hasPrefix("accuracy 0.8 (mean of 3 evaluations) reached after 6 rounds") == true)
+        run.targetWindow = 6
+        #expect(run.reachedTarget == nil)
+        run.targetWindow = 7
+        #expect(run.reachedTarget == nil, "there are not so many")
+    }
+
     @Test func aRecordIsReadBackAsItWas() throws {
         var run = TestRuns.run(accuracies: [0.1, nil, 1.0 / 3])
         run.bytesUpPerClient = .init(clients: 3, mean: 2.5, maximum: 4)

@@ -40,7 +40,12 @@ struct JobMachineTargetTests {
         let job = try read(#"{"target": {"accuracy": 0.9, "stop": true}}"#)
         #expect(job.target == .init(accuracy: 0.9, stops: true))
         #expect(try JSONDecoder().decode(JobSpecification.self, from: JSONEncoder().encode(job)) == job)
+        let smooth = try read(#"{"target": {"accuracy": 0.9, "window": 5}}"#)
+        #expect(smooth.target == .init(accuracy: 0.9, window: 5))
+        #expect(try JSONDecoder().decode(JobSpecification.self, from: JSONEncoder().encode(smooth)) == smooth)
         for bad in [
+            #"{"target": {"accuracy": 0.9, "window": 0}}"#,
+            #"{"target": {"accuracy": 0.9, "window": 2, "stop": true}}"#,
             #"{"target": {"accuracy": 0}}"#, #"{"target": {"accuracy": 1.1}}"#, #"{"target": {"stop": true}}"#,
             #"{"target": {"acuracy": 0.5}}"#, #"{"target": {"accuracy": 0.5, "stop": true}, "evaluate_every": 0}"#,
         ] { #expect(throws: SpecificationError.self) { try read(bad) } }

@@ -34,6 +34,13 @@ struct SelectionSpecificationTests {
         #expect(try JSONDecoder().decode(JobSpecification.self, from: encoded) == job)
     }
 
+    @Test func freshScoresAreNotReportedWithUpdates() throws {
+        let job = try decode(#"{"policy": "uncertainty", "scores": "fresh", "samples": 8}"#)
+        #expect(job.selection?.scores == .fresh && job.taskTraining == job.training)
+        let encoded = try JSONEncoder().encode(job)
+        #expect(try JSONDecoder().decode(JobSpecification.self, from: encoded) == job)
+    }
+
     @Test func withoutTheKeyNothingIsDifferent() throws {
         let job = try JSONDecoder().decode(JobSpecification.self, from: Data("{}".utf8))
         #expect(job.selection == nil && job.clientSelection.isUniform && job.taskTraining == job.training)
@@ -48,7 +55,9 @@ struct SelectionSpecificationTests {
         (#"{"policy": "uncertainty", "exploration": 2}"#, "'exploration' is a fraction"),
         (#"{"policy": "uncertainty:cap=2", "cap": 2}"#, "no client selection is named"),
         (#"{"policy": "uncertainty", "samples": 0}"#, "'selection.samples' must be between 1"),
-        (#"{"policy": "weighted", "samples": 5}"#, "only policy uncertainty scores samples"),
+        (#"{"policy": "weighted", "samples": 5}"#, "only policy uncertainty and fresh scores"),
+        (#"{"policy": "weighted", "scores": "fresh"}"#, "'selection.scores' must be left out"),
+        (#"{"policy": "uncertainty", "scores": "old"}"#, "it takes one of: last, fresh"),
         (#"{"where": "ram >"}"#, "column 6"),
         (#"{"wher": "ram > 1"}"#, "unknown key 'wher' under 'selection'"),
         (#"{"policy": 3}"#, "'selection.policy' has a value of the wrong kind"),

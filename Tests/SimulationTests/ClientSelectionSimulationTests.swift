@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Learning
 import ModelState
+import RoundWork
 import Rounds
 import Testing
 
@@ -41,6 +43,26 @@ struct ClientSelectionSimulationTests {
         #expect(uniform.starts.allSatisfy { $0.hasSuffix("3 agents") }, "as ever where the job does not say")
         let other = try Self.run(["selection": policy, "seed": 6])
         #expect(other.starts != fast.starts)
+    }
+
+    @Test func freshScoresChooseByTheModelOfTheRound() throws {
+        let policy: [String: Any] = ["policy": "power-of-choice", "candidates": 8, "scores": "fresh"]
+        let run = try Self.run(["selection": policy])
+        #expect(run.starts.count == 6 && run.starts.allSatisfy { !$0.contains("unknown-loss") })
+        // The model of a round does not depend on who is chosen after it: its losses are those of the next start.
+        let scenario = try Self.scenario(["selection": policy, "rounds": 1])
+        let data = try ClientData(scenario)
+        let simulation = try FastSimulation(scenario, data: data)
+        let model = try simulation.recipe.model(of: simulation.model.heldByAgents(simulation.recipe))
+        let trainer = LocalTrainer(model: simulation.recipe.architecture)
+        let losses = try (0..<8).map {
+            try trainer.evaluate(parameters: model, samples: data.samples(of: $0)).meanLoss
+        }
+        let highest = losses.indices.sorted { losses[$0] > losses[$1] }.prefix(3).sorted()
+        let names = highest.map { "agent-\($0 + 1) (high-loss:\(losses[$0]))" }.joined(separator: ", ")
+        #expect(run.starts[0] == "round 1: 3 agents: \(names)")
+        #expect(try Self.run(["selection": ["policy": "uncertainty", "scores": "fresh"]]).starts != run.starts)
+        #expect(throws: SpecificationError.self) { try Self.run(["selection": policy, "mode": "protocol"]) }
     }
 
     @Test func labelsAreDealtInTurnAndDecideWhoTakesPart() throws {

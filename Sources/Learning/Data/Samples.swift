@@ -36,6 +36,12 @@ public struct Samples: Sendable {
         return Samples(table, indices: indices.prefix(count))
     }
 
+    /// Evenly spaced samples, at most `limit` of them: of samples that are sorted by class, some of all classes.
+    public func spaced(_ limit: Int) -> Samples {
+        guard limit < count else { return self }
+        return Samples(table, indices: (0..<limit).map { index(at: $0 * count / limit) }[...])
+    }
+
     /// The position in the table of the sample at `offset`.
     func index(at offset: Int) -> UInt32 {
         guard let indices else { return UInt32(truncatingIfNeeded: offset) }

@@ -22,7 +22,8 @@ extension LocalTrainer {
         guard model.isTrainable, model.classCount >= 2, samples.count > 0 else { return nil }
         try samples.check(against: model)
         let scorer = try UncertaintyScorer(.entropy)
-        let count = min(limit, samples.count)
+        let samples = samples.spaced(limit)
+        let count = samples.count
         let batchRows = min(network.evaluationRows, count)
         network.load(parameters)
         network.reserve(rows: batchRows)
@@ -30,7 +31,7 @@ extension LocalTrainer {
         var sum = 0.0
         for start in stride(from: 0, to: count, by: batchRows) {
             let rows = min(batchRows, count - start)
-            network.gather(samples.table, rows: rows) { samples.index(at: (start + $0) * samples.count / count) }
+            network.gather(samples.table, rows: rows) { samples.index(at: start + $0) }
             network.forward(rows: rows)
             let batch = network.logitBatch(rows: rows)
             let answers = LogitRows(

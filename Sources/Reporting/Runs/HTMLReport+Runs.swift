@@ -87,7 +87,8 @@ extension RunRecord {
     /// What became of the target: `accuracy 0.9 reached after 12 rounds, 3.4 MB up, 0.8 s`.
     public var target: String? {
         guard let targetAccuracy else { return nil }
-        let aim = "accuracy \(NumberText.shortest(targetAccuracy))"
+        let mean = targetWindow.map { " (mean of \($0) evaluations)" } ?? ""
+        let aim = "accuracy \(NumberText.shortest(targetAccuracy))\(mean)"
         guard let reached = reachedTarget else { return "\(aim) not reached in \(rounds.count) rounds" }
         let costs = "\(NumberText.bytes(reached.bytesUp)) up, \(NumberText.decimals(reached.seconds, 2)) s"
         return "\(aim) reached after \(reached.round) rounds, \(costs)"

@@ -40,6 +40,8 @@ public struct RunRecord: Sendable, Hashable, Codable {
     public var clients: Int = 0
     /// The accuracy that was aimed at; nil for none.
     public var targetAccuracy: Double?
+    /// The evaluations in a row whose mean is held against it; nil for one.
+    public var targetWindow: Int?
     /// The committed rounds in order.
     public var rounds: [RoundRecord] = []
     /// Bytes of updates by kind of tensor.
@@ -67,6 +69,7 @@ public struct RunRecord: Sendable, Hashable, Codable {
         case name, mode, seed, phase, message, clients, rounds
         case plannedRounds = "planned_rounds"
         case targetAccuracy = "target_accuracy"
+        case targetWindow = "target_window"
         case bytesUpByKind = "bytes_up_by_kind"
         case bytesUpPerClient = "bytes_up_per_client"
         case bytesDownPerClient = "bytes_down_per_client"
@@ -87,10 +90,20 @@ public struct RunRecord: Sendable, Hashable, Codable {
             .reduce(nil) { best, next in (next.accuracy ?? 0) > (best?.accuracy ?? -1) ? next : best }
     }
 
-    /// The first evaluated round that reached the target; nil where none did or there is no target.
+    /// The first evaluated round that reached the target, with those before it where a mean of several is asked for;
+    /// nil where none did or there is no target.
     public var reachedTarget: RoundRecord? {
         guard let targetAccuracy else { return nil }
-        return rounds.first { ($0.accuracy ?? -1) >= targetAccuracy }
+        let window = max(targetWindow ?? 1, 1)
+        var last: [Double] = []
+        for round in rounds {
+            guard let accuracy = round.accuracy else { continue }
+            if last.count == window { last.removeFirst() }
+            last.append(accuracy)
+            // Compared as sums of so many: the mean of one would be rounded otherwise.
+            if last.count == window, last.reduce(0, +) >= targetAccuracy * Double(window) { return round }
+        }
+        return nil
     }
 
     /// The last round with a loss decomposition.

@@ -37,6 +37,11 @@ extension JobMachine {
         return Int(min(claimed, specification.admission.maximumWeight, 1e15))
     }
 
+    /// Takes over what a shell measured of agents before the next round is chosen.
+    public mutating func setMeasured(_ scores: [(agent: AgentID, loss: Double, uncertainty: Double?)]) {
+        for score in scores { selection.measured(score.agent, loss: score.loss, uncertainty: score.uncertainty) }
+    }
+
     /// Counts a cohort as chosen, once the journal has it.
     mutating func rememberSelection(of round: RoundMachine) {
         guard specification.clientSelection.remembers else { return }
@@ -45,7 +50,8 @@ extension JobMachine {
 
     /// Keeps what the agents of a committed round reported.
     mutating func rememberReports(of round: RoundMachine) {
-        guard specification.clientSelection.remembers else { return }
+        // Fresh scores are newer than what came with updates.
+        guard specification.clientSelection.remembers, specification.clientSelection.scores == .last else { return }
         for update in round.accepted { selection.counted(update) }
     }
 

@@ -46,6 +46,12 @@ public struct SelectionMemory: Sendable, Hashable {
         if let uncertainty = update.uncertainty { agents[update.key.agent]?.uncertainty = uncertainty }
     }
 
+    /// Takes note of what an agent's scores on the current model are.
+    public mutating func measured(_ agent: AgentID, loss: Double, uncertainty: Double?) {
+        agents[agent, default: Agent()].loss = Self.isLoss(loss) ? loss : -.infinity
+        agents[agent]?.uncertainty = uncertainty.map { (0...1).contains($0) ? $0 : 0 }
+    }
+
     /// What is known of an agent, for a round to be chosen.
     func candidate(_ agent: AgentID, sampleCount: Int, in round: RoundNumber) -> ClientCandidate {
         let known = agents[agent]

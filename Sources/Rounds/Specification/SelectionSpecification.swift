@@ -7,6 +7,14 @@ public import Selection
 ///     selection: uncertainty
 ///     selection: {policy: power-of-choice, candidates: 20, where: "region=eu & ram>4"}
 public struct SelectionSpecification: Hashable, Sendable, Codable {
+    /// Which scores decide.
+    public enum Scores: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Those that agents reported with their last update: choosing costs no message.
+        case last
+        /// Those of all agents on the model of the round: what papers assume. The fast simulation only.
+        case fresh
+    }
+
     /// The samples that an agent scores unless the job says otherwise.
     public static let defaultSamples = 256
 
@@ -16,23 +24,27 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
     public var predicate: LabelPredicate?
     /// The most samples that an agent scores in a round, where the policy asks for scores; 1 or more.
     public var samples: Int
+    /// Which scores decide, where the policy has any.
+    public var scores: Scores
 
     /// Creates a specification.
     public init(
         policy: ClientPolicy = .uniform,
         where predicate: LabelPredicate? = nil,
-        samples: Int = Self.defaultSamples
+        samples: Int = Self.defaultSamples,
+        scores: Scores = .last
     ) {
         self.policy = policy
         self.predicate = predicate
         self.samples = samples
+        self.scores = scores
     }
 
     /// Whether agents are drawn without a look at what is known of them.
     public var isUniform: Bool { policy == .uniform }
 
-    /// Whether agents report how uncertain the model is of their samples.
-    public var asksForUncertainty: Bool { if case .uncertainty = policy { true } else { false } }
+    /// Whether agents report how uncertain the model is of their samples, with every update.
+    public var asksForUncertainty: Bool { if case .uncertainty = policy { scores == .last } else { false } }
 
     /// Whether what agents did and reported in earlier rounds decides.
     public var remembers: Bool {
@@ -50,7 +62,7 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
     // MARK: Text
 
     private static let parameters = ["candidates", "cap", "exploration"]
-    private static let knownKeys = ["policy", "where", "samples"] + parameters
+    private static let knownKeys = ["policy", "where", "samples", "scores"] + parameters
 
     /// Reads the `selection:` part of a job file: a policy's text, or a mapping.
     public init(from decoder: any Decoder) throws {
@@ -58,6 +70,7 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
             policy = try Self.told("selection") { try ClientPolicy(parsing: text) }
             predicate = nil
             samples = Self.defaultSamples
+            scores = .last
             return
         }
         let file = try StrictContainer(decoder, known: Self.knownKeys)
@@ -76,8 +89,18 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
         }
         samples = try file.value("samples", default: Self.defaultSamples)
         try file.check(samples >= 1 && samples <= 1 << 20, "samples", "between 1 and 2^20")
+        scores = try file.choice("scores", default: .last)
+        try file.check(
+            scores == .last || remembers,
+            "scores",
+            "left out: only policies power-of-choice and uncertainty have scores"
+        )
         let hasSamples = try (file.optional("samples") as Int?) != nil
-        try file.check(!hasSamples || asksForUncertainty, "samples", "left out: only policy uncertainty scores samples")
+        try file.check(
+            !hasSamples || asksForUncertainty || scores == .fresh,
+            "samples",
+            "left out: only policy uncertainty and fresh scores look at samples for themselves"
+        )
     }
 
     /// Writes what ``init(from:)`` reads.
@@ -85,7 +108,9 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
         var container = encoder.container(keyedBy: StrictContainer.Key.self)
         try container.encode(policy.description, forKey: .init(stringValue: "policy"))
         try container.encodeIfPresent(predicate?.text, forKey: .init(stringValue: "where"))
-        if asksForUncertainty { try container.encode(samples, forKey: .init(stringValue: "samples")) }
+        if scores == .fresh { try container.encode(scores, forKey: .init(stringValue: "scores")) }
+        guard asksForUncertainty || scores == .fresh else { return }
+        try container.encode(samples, forKey: .init(stringValue: "samples"))
     }
 
     /// Turns a parser's error into one of the job file, with its place in it.

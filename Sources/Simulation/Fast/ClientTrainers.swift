@@ -149,6 +149,23 @@ final class ClientTrainers {
         return models.indices.map { Array(losses[($0 * samples.count)..<(($0 + 1) * samples.count)]) }
     }
 
+    /// The mean loss of a model on each client's samples, and how uncertain it is of them, on at most `limit` of them.
+    func scores(
+        of model: ParameterVector,
+        clients: [Int],
+        atMost limit: Int,
+        _ samples: @escaping @Sendable (Int) -> Samples
+    ) throws -> [(loss: Double, uncertainty: Double?)] {
+        let all: [Result<(loss: Double, uncertainty: Double?), any Error>] = parallel(clients.count) { trainer, index in
+            Result {
+                let samples = samples(clients[index])
+                let loss = try trainer.evaluate(parameters: model, samples: samples.spaced(limit)).meanLoss
+                return (loss, try trainer.meanUncertainty(parameters: model, samples: samples, atMost: limit))
+            }
+        }
+        return try all.map { try $0.get() }
+    }
+
     /// Evaluates what each client holds on its own samples; the summaries are in the order of the clients.
     func evaluate(
         _ base: ParameterVector,

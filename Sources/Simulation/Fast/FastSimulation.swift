@@ -119,6 +119,20 @@ public final class FastSimulation {
         machine.asksTogether = true
     }
 
+    /// Scores all clients on the current model, where the job chooses by fresh scores.
+    private func measureClients() throws {
+        let selection = scenario.job.clientSelection
+        guard selection.scores == .fresh else { return }
+        let honest = 0..<scenario.honestClients
+        let clients = participants?.filter { honest.contains($0) } ?? Array(honest)
+        let base = recipe.model(of: try model.heldByAgents(recipe))
+        let scores = try trainers.scores(of: base, clients: clients, atMost: selection.samples) { [data] in
+            data.samples(of: $0)
+        }
+        let agents = scenario.agents
+        machine.setMeasured(zip(clients, scores).map { (agents[$0], $1.loss, $1.uncertainty) })
+    }
+
     /// Goes on where a checkpoint was made.
     private func takeUp(_ checkpoint: SimulationCheckpoint) throws {
         let words = checkpoint.words
@@ -159,6 +173,7 @@ public final class FastSimulation {
     ///
     /// - Throws: what the data, the rule or the codecs throw, where a real run would refuse the job.
     public func run() throws -> SimulationResult {
+        try measureClients()
         var actions = machine.handle(.begin, at: now)
         while true {
             var next: [JobAction] = []
@@ -194,6 +209,7 @@ public final class FastSimulation {
         case .record(let entries, let record):
             if record == .roundStarted { firstTask = firstTask ?? clock.now }
             if checkpoints != nil { for entry in entries { journal.apply(entry) } }
+            if record == .committed { try measureClients() }
             return machine.handle(.recorded(record), at: now)
         case .prepareModel:
             return machine.handle(.modelReady(model.prepared), at: now)

@@ -17,6 +17,9 @@ final class ProtocolRun {
     private var rounds: [SimulationResult.Round] = []
 
     init(_ scenario: Scenario, data: ClientData, observer: @escaping (JobEvent) -> Void) throws {
+        guard scenario.job.clientSelection.scores == .last else {
+            throw SpecificationError(.invalidValue, "'selection.scores' fresh needs mode fast")
+        }
         self.scenario = try scenario.waitingForParticipants(data)
         self.data = data
         self.observer = observer

@@ -17,6 +17,7 @@ extension RunRecord {
         plannedRounds = scenario.job.rounds
         clients = scenario.clients
         targetAccuracy = scenario.job.target?.accuracy
+        targetWindow = scenario.job.target.flatMap { $0.window > 1 ? $0.window : nil }
         rounds = result.rounds.map(RoundRecord.init)
         bytesUpByKind = result.status.bytesUpByKind.named
         bytesUpPerClient = result.traffic.map { PerClient($0.up) }
