@@ -15,6 +15,9 @@ import Testing
             try ClientPolicy(parsing: "uncertainty:cap=3,exploration=0.25") == .uncertainty(exploration: 0.25, cap: 3)
         )
         #expect(try ClientPolicy(parsing: "uncertainty") == .uncertainty(exploration: 0.1, cap: 2))
+        let sized = ClientPolicy.uncertainty(exploration: 0.1, cap: 2, size: 0.5)
+        #expect(try ClientPolicy(parsing: "uncertainty:size=0.5") == sized)
+        #expect(try ClientPolicy(parsing: sized.description) == sized)
         for policy in ClientSelectionTests.policies {
             #expect(try ClientPolicy(parsing: policy.description) == policy)
             #expect(try JSONDecoder().decode(ClientPolicy.self, from: JSONEncoder().encode(policy)) == policy)
@@ -27,7 +30,8 @@ import Testing
         ("power-of-choice:candidates=0", .invalidParameter), ("power-of-choice:candidates=1.5", .invalidParameter),
         ("power-of-choice:candidates=x", .invalidParameter), ("power-of-choice:candidates", .invalidParameter),
         ("uncertainty:exploration=1.1", .invalidParameter), ("uncertainty:exploration=nan", .invalidParameter),
-        ("uncertainty:cap=0.5", .invalidParameter), ("uncertainty:cap=inf", .invalidParameter),
+        ("uncertainty:cap=0.5", .invalidParameter), ("uncertainty:size=-1", .invalidParameter),
+        ("uncertainty:cap=inf", .invalidParameter),
         ("uncertainty:cap=2,cap=3", .invalidParameter), ("uncertainty:cap=2,", .unknownSetting),
     ])
     func badTextsAreNamed(_ text: String, _ code: SelectionError.Code) {

@@ -36,6 +36,21 @@ import Testing
         #expect(abs((choices[0].value ?? 0) - 1.1) < 1e-12 && abs((choices[1].value ?? 0) - 1.8) < 1e-12)
     }
 
+    @Test func aSizeWeighsTheMeanByTheSamples() throws {
+        var candidates = Self.candidates([0.5, 0.1, 0.9, 0.2])
+        for (index, samples) in [4, 100, 1, 16].enumerated() { candidates[index].sampleCount = samples }
+        func chosen(_ text: String) throws -> [Int] {
+            let policy = try ClientPolicy(parsing: "uncertainty:exploration=0\(text)")
+            return ClientSelection(policy).select(2, of: candidates, seed: Seed(1)).map(\.position)
+        }
+        #expect(try chosen("") == [0, 2] && chosen(",size=0") == [0, 2])
+        // 2, 10, 0.9, 3.2; with the root 1, 1, 0.9, 0.8.
+        #expect(try chosen(",size=1") == [1, 3])
+        #expect(try chosen(",size=0.5") == [0, 1])
+        candidates = Self.candidates([.greatestFiniteMagnitude, -.greatestFiniteMagnitude, 0.5])
+        #expect(try chosen(",size=1").count == 2, "without samples nothing is chosen by a product that is no number")
+    }
+
     @Test func negativeScoresKeepTheirOrder() {
         let choices = Self.select(2, Self.candidates([-9, -3, -5, -8]))
         #expect(choices.map(\.position) == [1, 2])

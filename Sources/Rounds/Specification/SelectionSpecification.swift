@@ -61,7 +61,7 @@ public struct SelectionSpecification: Hashable, Sendable, Codable {
 
     // MARK: Text
 
-    private static let parameters = ["candidates", "cap", "exploration"]
+    private static let parameters = ["candidates", "cap", "exploration", "size"]
     private static let knownKeys = ["policy", "where", "samples", "scores"] + parameters
 
     /// Reads the `selection:` part of a job file: a policy's text, or a mapping.

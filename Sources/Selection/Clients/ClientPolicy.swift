@@ -12,9 +12,9 @@ public enum ClientPolicy: Sendable, Hashable {
     /// Draws `candidates` agents in proportion to their samples and takes those of the highest loss (Cho, Wang, Joshi
     /// 2020).
     case powerOfChoice(candidates: Int)
-    /// Takes the highest products of uncertainty and staleness; a share `exploration` of the cohort, rounded up, is
-    /// drawn uniformly; who was selected more than `cap` times as often as the mean waits.
-    case uncertainty(exploration: Double, cap: Double)
+    /// Takes the highest products of uncertainty, samples to the power of `size`, and staleness; a share `exploration`
+    /// of the cohort, rounded up, is drawn uniformly; who was selected more than `cap` times as often as the mean waits.
+    case uncertainty(exploration: Double, cap: Double, size: Double = 0)
 
     /// The candidates drawn by `power-of-choice` unless the text says otherwise.
     public static let defaultCandidates = 20
@@ -62,7 +62,11 @@ extension ClientPolicy: CustomStringConvertible, Codable {
             guard cap >= 1, cap.isFinite else {
                 throw SelectionError(.invalidParameter, "\(name): 'cap' is a number of 1 or more")
             }
-            self = .uncertainty(exploration: exploration, cap: cap)
+            let size = settings["size"] ?? 0
+            guard (0...4).contains(size) else {
+                throw SelectionError(.invalidParameter, "\(name): 'size' is a number from 0 to 4")
+            }
+            self = .uncertainty(exploration: exploration, cap: cap, size: size)
         }
     }
 
@@ -70,7 +74,7 @@ extension ClientPolicy: CustomStringConvertible, Codable {
         switch name {
         case "uniform", "weighted": []
         case "power-of-choice": ["candidates"]
-        case "uncertainty": ["cap", "exploration"]
+        case "uncertainty": ["cap", "exploration", "size"]
         default:
             throw SelectionError(
                 .unknownPolicy,
@@ -90,7 +94,8 @@ extension ClientPolicy: CustomStringConvertible, Codable {
         case .uniform: "uniform"
         case .weighted: "weighted"
         case .powerOfChoice(let candidates): "power-of-choice:candidates=\(candidates)"
-        case .uncertainty(let exploration, let cap): "uncertainty:exploration=\(exploration),cap=\(cap)"
+        case .uncertainty(let exploration, let cap, let size):
+            "uncertainty:exploration=\(exploration),cap=\(cap)" + (size == 0 ? "" : ",size=\(size)")
         }
     }
 

@@ -41,8 +41,8 @@ public struct ClientSelection: Sendable, Hashable {
                 Self.weighted(count, of: candidates, among: eligible, seed: seed)
             case .powerOfChoice(let drawn):
                 Self.powerOfChoice(count, drawn: drawn, of: candidates, among: eligible, seed: seed)
-            case .uncertainty(let exploration, let cap):
-                Self.uncertainty(count, exploration, cap, of: candidates, among: eligible, seed: seed)
+            case .uncertainty(let exploration, let cap, let size):
+                Self.uncertainty(count, exploration, cap, size, of: candidates, among: eligible, seed: seed)
             }
         return choices.sorted { $0.position < $1.position }
     }
