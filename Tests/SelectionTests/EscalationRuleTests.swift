@@ -90,4 +90,30 @@ import Testing
             )
         }
     }
+
+    @Test func theWindowThatGainsMostIsFoundAndIsNeverWorseThanOneThreshold() throws {
+        var generator = SeededGenerator(seed: Seed(8))
+        for _ in 0..<50 {
+            let scores = (0..<60).map { _ in generator.uniform() }
+            let gains = scores.map { _ in Double(generator.below(3) - 1) }
+            for fraction in [0.05, 0.25, 0.6, 1] {
+                let window = try EscalationRule.window(fraction: fraction, scores: scores, gains: gains)
+                let single = try EscalationRule.singleThreshold(fraction: fraction, scores: scores)
+                func gain(_ rule: EscalationRule) -> Double {
+                    zip(scores, gains).filter { rule.escalates($0.0) }.reduce(0) { $0 + $1.1 }
+                }
+                // Every window of this width, one by one.
+                let sorted = scores.sorted()
+                let width = Int((fraction * 60).rounded())
+                let all = try (0...(60 - width)).map { start in
+                    gain(try EscalationRule(lower: sorted[start], upper: sorted[start + width - 1]))
+                }
+                #expect(gain(window) == all.max())
+                #expect(gain(window) >= gain(single))
+            }
+        }
+        #expect(throws: SelectionError.self) {
+            try EscalationRule.window(fraction: 0.5, scores: [1, 2], gains: [1])
+        }
+    }
 }

@@ -8,8 +8,8 @@ public struct CascadeReport: Sendable, Hashable, Codable {
     public struct Point: Sendable, Hashable, Codable {
         /// The fraction that both rules were made for.
         public var fraction: Double
-        /// The share of answers handled well (right and accepted, or wrong and rejected) with the window around the
-        /// device's threshold.
+        /// The share of answers handled well (right and accepted, or wrong and rejected) with the window that gains
+        /// most on validation samples.
         public var windowHandled: Double
         /// The fraction that the window escalated.
         public var windowEscalated: Double
@@ -74,16 +74,21 @@ public struct CascadeReport: Sendable, Hashable, Codable {
             isCorrect: device.isRight,
             threshold: deviceThreshold
         )
+        let cloudThreshold = try Self.threshold(validationCloud)
         let cloudAnswers = CascadeOutcome.Answers(
             scores: cloud.scores,
             isCorrect: cloud.isRight,
-            threshold: try Self.threshold(validationCloud)
+            threshold: cloudThreshold
         )
+        let gains = zip(
+            Self.handled(validationDevice, deviceThreshold),
+            Self.handled(validationCloud, cloudThreshold)
+        ).map { device, cloud in Double(cloud ? 1 : 0) - Double(device ? 1 : 0) }
         points = try fractions.map { fraction in
             let window = try CascadeOutcome(
                 device: answers,
                 cloud: cloudAnswers,
-                rule: try .window(around: deviceThreshold, fraction: fraction, scores: validationDevice.scores)
+                rule: try .window(fraction: fraction, scores: validationDevice.scores, gains: gains)
             )
             let single = try CascadeOutcome(
                 device: answers,
@@ -99,6 +104,11 @@ public struct CascadeReport: Sendable, Hashable, Codable {
                 accuracy: curve.accuracy(atFraction: fraction)
             )
         }
+    }
+
+    /// Whether each answer is handled well: right and accepted, or wrong and rejected.
+    private static func handled(_ side: Side, _ threshold: Double) -> [Bool] {
+        zip(side.scores, side.isRight).map { score, isRight in (score <= threshold) == isRight }
     }
 
     /// The largest score that is accepted at a risk of 5 %.

@@ -50,6 +50,7 @@ public struct AdaptationPlan: Sendable {
         inheritance = scenario.inheritance
         rollbackTolerance = scenario.rollbackTolerance
         calibration = scenario.calibration
+        coding = scenario.coding
         batchSize = scenario.streams.batchSize
     }
 

@@ -31,7 +31,7 @@ extension AdaptationScenario: Decodable {
         init(from decoder: any Decoder) throws {
             let known = [
                 "data", "methods", "device", "teacher", "stream", "upload", "cloud", "prompt", "delta", "environments",
-                "rollback_tolerance", "device_rate", "detection", "calibration",
+                "rollback_tolerance", "device_rate", "detection", "calibration", "coding",
             ]
             let file = try StrictContainer(decoder, known: known)
             let data: [String] = try file.required("data")
@@ -51,6 +51,9 @@ extension AdaptationScenario: Decodable {
             scenario.streams = try file.value("stream", default: Streams.Fields()).streams
             scenario.upload = try file.value("upload", default: Upload.Fields()).upload
             scenario.cloud = try file.value("cloud", default: CloudFields()).configuration
+            if let text: String = try file.optional("coding") {
+                scenario.coding = try Scenarios.value { try .init(parsing: text) }
+            }
             let parts = AdaptedParts(prompt: scenario.prompt, delta: scenario.delta)
             (scenario.prompt, scenario.delta) = try parts.reading(file)
             let environments = try file.value("environments", default: EnvironmentFields())

@@ -163,6 +163,8 @@ public struct AdaptationScenario: Sendable {
     public var calibration = DeviceCalibration.Method.temperature
     /// How the cloud learns.
     public var cloud = CloudConfiguration()
+    /// How samples are coded.
+    public var coding = SampleCoding.bytes
     /// The prompt's region; nil for no prompt.
     public var prompt: PromptShape.Region? = .full
     /// What the delta holds.

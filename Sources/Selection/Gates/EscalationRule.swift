@@ -59,6 +59,33 @@ public struct EscalationRule: Sendable, Hashable, Codable {
         return try EscalationRule(lower: sorted[start], upper: sorted[start + width - 1])
     }
 
+    /// The window of a fraction's width over which escalating gains most on validation samples.
+    ///
+    /// Where the stronger model changes what the device rejects for the better, the best window lies above the
+    /// threshold; it is the single threshold where that is best of all. Of equal windows the highest is taken.
+    ///
+    /// - Parameters:
+    ///   - scores: the device's validation scores.
+    ///   - gains: of each, what escalating it gains: 1 where only the stronger model handles it well, -1 where only the
+    ///     device does, else 0.
+    /// - Throws: as ``window(around:fraction:scores:)``; `shapeMismatch` where there is not one gain for each score.
+    public static func window(fraction: Double, scores: [Double], gains: [Double]) throws -> EscalationRule {
+        guard gains.count == scores.count else {
+            throw SelectionError(.shapeMismatch, "\(scores.count) scores do not have \(gains.count) gains")
+        }
+        let sorted = try finite(scores, fraction)
+        let width = Int((fraction * Double(sorted.count)).rounded())
+        guard width > 0 else { return never }
+        let ordered = zip(scores, gains).filter { $0.0.isFinite }.sorted { $0.0 < $1.0 }.map(\.1)
+        var gain = ordered[..<width].reduce(0, +)
+        var best = (gain: gain, start: 0)
+        for start in 1..<max(sorted.count - width + 1, 1) {
+            gain += ordered[start + width - 1] - ordered[start - 1]
+            if gain >= best.gain { best = (gain, start) }
+        }
+        return try EscalationRule(lower: sorted[best.start], upper: sorted[best.start + width - 1])
+    }
+
     /// The single threshold that escalates the fraction of samples with the highest scores.
     ///
     /// - Throws: as ``window(around:fraction:scores:)``.

@@ -69,7 +69,7 @@ struct AdaptationExporter {
             ),
         ])
         let kept = [
-            "upload", "cloud", "prompt", "delta", "environments", "rollback_tolerance", "calibration",
+            "upload", "cloud", "prompt", "delta", "environments", "rollback_tolerance", "calibration", "coding",
         ]
         for key in kept { if let value = node[AdaptationScenario.key]?[key] { part[Node(key)] = value } }
         part[Node("batch_size")] = Node("\(scenario.streams.batchSize)", Tag(.int))
