@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "CKernelsConvolution.h"
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 // Fused operations are asked for by name (FMA below); elsewhere every machine must round alike.
 #pragma STDC FP_CONTRACT OFF
@@ -134,7 +137,7 @@ INLINE size_t spread_index(size_t outputs, size_t blocks, size_t ky, size_t bloc
 }
 
 void ckc_spread(const float *panels, size_t outputs, size_t inputs, size_t kernel_height, float *spread) {
-    size_t blocks = inputs / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
+    size_t blocks = PADDED(inputs) / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
     for (size_t t = 0; t < taps; t++)
         for (size_t o = 0; o < outputs; o++)
             for (size_t i = 0; i < inputs; i++)
@@ -143,7 +146,7 @@ void ckc_spread(const float *panels, size_t outputs, size_t inputs, size_t kerne
 }
 
 void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_t kernel_height, float *panels) {
-    size_t blocks = inputs / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
+    size_t blocks = PADDED(inputs) / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
     for (size_t t = 0; t < taps; t++)
         for (size_t i = 0; i < inputs; i++)
             for (size_t o = 0; o < outputs; o++)
@@ -151,9 +154,18 @@ void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_
                     [spread_index(outputs, blocks, t / CKC_SPARSE_KERNEL, i / 16, o, t % CKC_SPARSE_KERNEL) + i % 16];
 }
 
+void ckc_gather_runs(const float *runs, size_t outputs, size_t inputs, float *panels) {
+    size_t count = CKC_SPARSE_KERNEL * inputs, taps = CKC_SPARSE_KERNEL * CKC_SPARSE_KERNEL, padded = PADDED(outputs);
+    for (size_t o = 0; o < outputs; o++)
+        for (size_t ky = 0; ky < CKC_SPARSE_KERNEL; ky++)
+            for (size_t k = 0; k < count; k++)
+                panels[panel_index(padded, inputs, taps, o, k % inputs, ky * CKC_SPARSE_KERNEL + k / inputs)]
+                    = runs[(o * CKC_SPARSE_KERNEL + ky) * 16 + k];
+}
+
 // MARK: Pooling
 
-CLONES static void pool_pixel(
+INLINE void pool_pixel(
     const float *x, size_t x_row, size_t x_pixel, size_t pool, size_t channels, float *restrict y,
     uint8_t *restrict which, int relu) {
     for (size_t c0 = 0; c0 < channels; c0 += 16) {
@@ -178,14 +190,26 @@ CLONES static void pool_pixel(
     }
 }
 
+// One row of windows; the usual side of 2 is known to the compiler.
+CLONES static void pool_row(
+    const float *x, size_t x_row, size_t x_pixel, size_t pool, size_t width, size_t channels, float *restrict y,
+    size_t y_pixel, uint8_t *restrict which, int relu) {
+    for (size_t column = 0; column < width; column++) {
+        const float *from = x + column * pool * x_pixel;
+        if (pool == 2)
+            pool_pixel(from, x_row, x_pixel, 2, channels, y + column * y_pixel, which + column * channels, relu);
+        else
+            pool_pixel(from, x_row, x_pixel, pool, channels, y + column * y_pixel, which + column * channels, relu);
+    }
+}
+
 void ckc_max_pool(
     const float *x, size_t x_row, size_t x_pixel, size_t pool, size_t height, size_t width, size_t channels, float *y,
     size_t y_row, size_t y_pixel, uint8_t *which, int relu) {
     for (size_t row = 0; row < height; row++)
-        for (size_t column = 0; column < width; column++)
-            pool_pixel(
-                x + row * pool * x_row + column * pool * x_pixel, x_row, x_pixel, pool, channels,
-                y + row * y_row + column * y_pixel, which + (row * width + column) * channels, relu);
+        pool_row(
+            x + row * pool * x_row, x_row, x_pixel, pool, width, channels, y + row * y_row, y_pixel,
+            which + row * width * channels, relu);
 }
 
 CLONES static void unpool_pixel(
@@ -208,36 +232,26 @@ void ckc_max_pool_gradient(
                 dx + row * pool * dx_row + column * pool * dx_pixel, dx_row, dx_pixel, relu);
 }
 
-void ckc_find_winners(
+void ckc_output_winners(
     const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
     size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners) {
-    size_t outputs = shape->outputs, places = pool * pool;
-    size_t rows = shape->height / pool, columns = shape->width / pool, windows = rows * columns;
-    memset(winners->output_count, 0, outputs * sizeof(uint32_t));
-    memset(winners->place_count, 0, windows * places * sizeof(uint32_t));
-    for (size_t window = 0; window < windows; window++) {
-        size_t row = window / columns, column = window % columns;
-        const float *g = dy + row * dy_row + column * dy_pixel, *v = y + row * y_row + column * y_pixel;
-        const uint8_t *chosen = which + window * outputs;
-        uint32_t offsets[256];
-        for (size_t p = 0; p < places; p++)
-            offsets[p] = (uint32_t)((row * pool + p / pool) * shape->x_row
-                                    + (column * pool + p % pool) * shape->x_pixel);
-        uint32_t *counts = winners->place_count + window * places;
-        uint32_t *list = winners->place_output + window * places * outputs;
-        float *values = winners->place_value + window * places * outputs;
-        for (size_t o = 0; o < outputs; o++) {
-            // Written in any case and counted only where something passes: no branch to mispredict.
-            size_t place = chosen[o], at = o * windows + winners->output_count[o];
-            uint32_t passes = (!relu | !(v[o] <= 0)) & (g[o] != 0);
-            winners->output_offset[at] = offsets[place];
-            winners->output_value[at] = g[o];
-            winners->output_count[o] += passes;
-            size_t entry = place * outputs + counts[place];
-            list[entry] = (uint32_t)o;
-            values[entry] = g[o];
-            counts[place] += passes;
-        }
+    size_t outputs = shape->outputs, rows = shape->height / pool, columns = shape->width / pool;
+    uint32_t places[256];
+    for (size_t p = 0; p < pool * pool; p++)
+        places[p] = (uint32_t)(p / pool * shape->x_row + p % pool * shape->x_pixel);
+    for (size_t o = 0; o < outputs; o++) {
+        uint32_t *offsets = winners->output_offset + o * rows * columns, count = 0;
+        float *values = winners->output_value + o * rows * columns;
+        for (size_t row = 0; row < rows; row++)
+            for (size_t column = 0; column < columns; column++) {
+                // Written in any case and counted only where something passes: no branch to mispredict.
+                float g = dy[row * dy_row + column * dy_pixel + o], v = y[row * y_row + column * y_pixel + o];
+                size_t first = row * pool * shape->x_row + column * pool * shape->x_pixel;
+                offsets[count] = (uint32_t)first + places[which[(row * columns + column) * outputs + o]];
+                values[count] = g;
+                count += (!relu | !(v <= 0)) & (g != 0);
+            }
+        winners->output_count[o] = count;
     }
 }
 

@@ -125,7 +125,18 @@ CLONES static void rectify_pixel(const float *y, float *dy, size_t channels) {
     for (size_t c = 0; c < channels; c++) dy[c] = y[c] <= 0 ? 0 : dy[c];
 }
 
+// Whether nothing lies between the pixels, rows and images of both.
+static int are_runs(const ckl_extent *e, const ckl_view *a, const ckl_view *b) {
+    size_t row = e->width * e->channels, image = e->height * row;
+    return a->pixel == e->channels && b->pixel == e->channels && a->row == row && b->row == row && a->image == image
+        && b->image == image;
+}
+
 void ckl_rectify_gradient(const ckl_extent *e, const ckl_view *y, const ckl_view *dy) {
+    if (are_runs(e, y, dy)) {
+        rectify_pixel(y->base, dy->base, e->images * y->image);
+        return;
+    }
     EACH_PIXEL rectify_pixel(AT(y), AT(dy), e->channels);
 }
 

@@ -17,7 +17,8 @@ import Testing
         "glyphs", "glyphs?samples=500&test=20&part=3/20&split=dirichlet:0.5&seed=7", "idx:/data/mnist",
         "idx:relative/folder?test=0.1&part=1/1", "npz:/data/a.npz?part=2/9&split=shards:2",
         "csv:/data/a.csv?label=num&client=subject#&skip=a,3&binary=1&standardize=0&test=0.25&split=natural",
-        "csv:/data/a.csv?seed=18446744073709551615",
+        "csv:/data/a.csv?seed=18446744073709551615", "idx:/data/mnist?part=1/10&split=labels:3",
+        "idx:/data/mnist?part=1/10&split=balanced-dirichlet:0.5",
     ]) func textSurvivesARoundTrip(text: String) throws {
         let specification = try DataSpecification(parsing: text)
         #expect(specification.description == text)
@@ -27,7 +28,8 @@ import Testing
     @Test func badTextIsRefused() {
         for text in [
             "mnist", "", "glyphs:/x", "idx", "idx:", "idx:a?part=0/3", "idx:a?part=4/3", "idx:a?part=3", "idx:a?test=1",
-            "idx:a?split=random", "idx:a?split=dirichlet:0", "idx:a?split=dirichlet:x", "idx:a?seed=-1", "idx:a?seed=",
+            "idx:a?split=random", "idx:a?split=dirichlet:0", "idx:a?split=dirichlet:x", "idx:a?split=labels:0",
+            "idx:a?split=labels:x", "idx:a?split=balanced-dirichlet:0", "idx:a?seed=-1", "idx:a?seed=",
             "idx:a?seed=1&seed=1", "csv:a?binary=yes", "glyphs?samples=0", "idx:a?part=1/99999999999",
         ] {
             #expect(code { _ = try DataSpecification(parsing: text) } == .invalidSpecification, "\(text)")

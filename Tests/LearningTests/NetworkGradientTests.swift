@@ -39,11 +39,14 @@ import Testing
         }
     }
 
-    // Both forms of the convolution's gradients (16 channels on follow the pooling's winners), odd extents, strides,
-    // shortcuts, one row and several, dropout.
+    // All forms of the convolution's gradients (the network's input in runs, few outputs in patches, many by lists, no
+    // pooling), positions in pairs and alone, odd extents, strides, shortcuts, one row and several, dropout.
     static let cases = [
         Case(kind: "cnn", input: [9, 8], settings: ["width": 3, "dense": 5], rows: 3),
         Case(kind: "cnn", input: [2, 8, 8], settings: ["width": 16, "dense": 4], rows: 2),
+        Case(kind: "lenet", input: [16, 18], settings: [:], rows: 3),
+        Case(kind: "lenet", input: [17, 17], settings: ["width": 9], rows: 2),
+        Case(kind: "lenet", input: [3, 16, 16], settings: ["width": 4], rows: 2),
         Case(kind: "small-cnn", input: [3, 8, 9], settings: ["width": 4, "dropout": 0], rows: 3),
         Case(kind: "small-cnn", input: [8, 8], settings: ["width": 3, "dropout": 0.4], rows: 5),
         Case(kind: "resnet", input: [2, 7, 6], settings: ["width": 3, "depth": 8], rows: 3),
@@ -174,8 +177,9 @@ import Testing
     /// The numbers of parameters and statistics are those of the PyTorch modules in Oracles/network_oracle.py.
     @Test(
         arguments: [
-            ("cnn", [28, 28], 1_663_370), ("cnn", [3, 32, 32], 2_156_490), ("small-cnn", [28, 28], 9_170),
-            ("small-cnn", [3, 32, 32], 11_714), ("resnet", [28, 28], 78_426), ("resnet", [3, 32, 32], 78_714),
+            ("cnn", [28, 28], 1_663_370), ("cnn", [3, 32, 32], 2_156_490), ("lenet", [28, 28], 44_426),
+            ("lenet", [3, 32, 32], 62_006), ("small-cnn", [28, 28], 9_170), ("small-cnn", [3, 32, 32], 11_714),
+            ("resnet", [28, 28], 78_426), ("resnet", [3, 32, 32], 78_714),
         ]
     )
     func imagesOfTheUsualSizesTrain(kind: String, input: [Int], elements: Int) throws {

@@ -16,6 +16,10 @@
 #define CKC_PADDING 16
 // The width of the kernels that the sparse gradients are made for.
 #define CKC_SPARSE_KERNEL 5
+// The most outputs of a convolution whose weights, all of 16 inputs, stay near: the patch gradients are made for these.
+#define CKC_PATCH_OUTPUTS 16
+// The most taps of a convolution of one channel whose positions are taken in pairs.
+#define CKC_PAIR_TAPS 64
 
 // One convolution. Strides count floats; x points at the first tap of output (0, 0), inside the border.
 typedef struct {
@@ -23,13 +27,14 @@ typedef struct {
     size_t stride;
     size_t inputs;          // channels of x that are summed over
     size_t outputs;         // padded
+    size_t used_outputs;    // without the padding
     size_t height, width;   // of y
     size_t x_row, x_pixel;
     size_t y_row, y_pixel;
 } ckc_shape;
 
 // What a pooled convolution's backward pass visits: of each window the one position whose value was passed on. A
-// gradient that is zero takes no entry. Made by ckc_find_winners for one image.
+// gradient that is zero takes no entry. Made for one image at a time.
 typedef struct {
     // For the weights: output o's entries are [o * windows, o * windows + output_count[o]).
     uint32_t *output_offset;   // where the position's first tap lies in x
@@ -51,14 +56,30 @@ typedef struct {
     void (*weight_gradient)(const ckc_shape *shape, const float *x, const float *dy, float *dw);
     // bias_gradient[o] += sum over positions of dy.
     void (*bias_gradient)(const ckc_shape *shape, const float *dy, float *bias_gradient);
-    // weight_gradient from winners, for kernels of width CKC_SPARSE_KERNEL, stride 1 and inputs == x_pixel, a multiple
-    // of 16. dw is [kernel row][input / 16][output][kernel column][16].
+    // weight_gradient from winners, for kernels of width CKC_SPARSE_KERNEL, stride 1 and inputs that are padded in x.
+    // dw is [kernel row][input / 16][output][kernel column][16].
     void (*sparse_weight_gradient)(
         const ckc_shape *shape, const float *x, const ckc_winners *winners, size_t windows, float *dw);
     // dx += weights^T * winners, under the same conditions and with weights in the layout of that dw. dx begins at the
     // first tap of output (0, 0) and has x's strides.
     void (*sparse_input_gradient)(
         const ckc_shape *shape, const float *weights, const ckc_winners *winners, size_t pool, float *dx);
+    // The two for square kernels and few outputs (CKC_PATCH_OUTPUTS); the weights' gradient reads dy and which as
+    // run_weight_gradient does.
+    void (*patch_weight_gradient)(
+        const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
+    void (*patch_input_gradient)(
+        const ckc_shape *shape, const float *weights, const ckc_winners *winners, size_t pool, float *dx);
+    // weight_gradient of a pooled convolution, for square kernels of width CKC_SPARSE_KERNEL, stride 1, inputs ==
+    // x_pixel and at most 16 floats in a kernel row. dy is that of the pooled result, without what a ReLU stops; which
+    // is as ckc_max_pool gives it, height and width are those before pooling. dw is [output][kernel row][16], in which
+    // what follows a row's own floats has no meaning; 16 floats must be readable wherever a kernel row begins.
+    void (*run_weight_gradient)(
+        const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
+    // The winners of one image by place, from the pooled result and its gradient; see ckc_output_winners.
+    void (*find_place_winners)(
+        const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
+        size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners);
 } ckc_kernels;
 
 // The kernels for an instruction set: 0 baseline, 1 AVX2 with FMA, 2 AVX-512. NULL where this machine lacks it.
@@ -74,10 +95,12 @@ void ckc_unpack_difference(
 // The weights of the convolution that maps the gradient of y to that of x: taps in reverse order, inputs (padded) and
 // outputs exchanged.
 void ckc_flip(const float *panels, size_t outputs, size_t inputs, size_t taps, float *flipped);
-// The layout of the sparse gradients from panels, and a gradient in it back to panels (overwriting them); inputs is a
-// multiple of 16.
+// The layout of the sparse gradients from panels, and a gradient in it back to panels (overwriting them). Inputs that
+// round their number up to 16 are left as they are there.
 void ckc_spread(const float *panels, size_t outputs, size_t inputs, size_t kernel_height, float *spread);
 void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_t kernel_height, float *panels);
+// A gradient of run_weight_gradient to panels (overwriting them).
+void ckc_gather_runs(const float *runs, size_t outputs, size_t inputs, float *panels);
 
 // Largest value of each pool x pool window of x (height x width pixels of y's size times pool), a NaN if there is one;
 // which: its place in the window, rows first. The first of equals counts. With relu, then max(0, value).
@@ -88,9 +111,9 @@ void ckc_max_pool(
 void ckc_max_pool_gradient(
     const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row, size_t y_pixel, const uint8_t *which,
     size_t pool, size_t height, size_t width, size_t channels, float *dx, size_t dx_row, size_t dx_pixel, int relu);
-// The winners of one image; height and width of shape, multiples of pool, are those before pooling. With relu, windows
-// with y <= 0 have none.
-void ckc_find_winners(
+// The winners of one image by output; height and width of shape, multiples of pool, are those before pooling. With
+// relu, windows with y <= 0 have none.
+void ckc_output_winners(
     const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
     size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners);
 // bias_gradient[o] += sum of output o's winners.

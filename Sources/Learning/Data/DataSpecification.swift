@@ -11,15 +11,15 @@ public import Randomness
 ///     csv:/data/heart?binary=1&split=natural&part=2/4   a CSV file, or a folder with one file for each client
 ///     text:/data/plays.txt.gz?length=80&split=natural   a play whose roles are clients, or a folder of texts
 ///
-/// Options of every source: `part=K/N` (K from 1; default: everything), `split=iid | dirichlet:ALPHA | shards:COUNT |
-/// natural` (default `iid`), `seed=NUMBER` (default 1; drives split, held-out samples and glyphs alike, so all clients
-/// of a job must give the same). `glyphs` adds `samples=` and `test=` (numbers of images), `synthetic` has `clients=`,
-/// `samples=` (of each client), `test=`, `features=` and `classes=`. The others add `test=` (the
-/// fraction held out where the source has no test part of its own: default 0 for `idx`, 0.2 for `npz` and `csv`).
-/// `csv` adds `label=COLUMN` (name or number from 0; default the last), `client=COLUMN`, `skip=COLUMN,COLUMN`,
-/// `binary=1` (label above 0 becomes 1) and `standardize=0` (default 1). `text` adds `length=` (the characters before
-/// the one to tell, default 80) and `stride=` (the characters from one sample to the next, default 8); it holds out
-/// the end of each client's text, a fifth by default.
+/// Options of every source: `part=K/N` (K from 1; default: everything), `split=iid | dirichlet:ALPHA |
+/// balanced-dirichlet:ALPHA | labels:COUNT | shards:COUNT | similarity:SHARE | natural` (default `iid`), `seed=NUMBER`
+/// (default 1; drives split, held-out samples and glyphs alike, so all clients of a job must give the same). `glyphs`
+/// adds `samples=` and `test=` (numbers of images), `synthetic` has `clients=`, `samples=` (of each client), `test=`,
+/// `features=` and `classes=`. The others add `test=` (the fraction held out where the source has no test part of its
+/// own: default 0 for `idx`, 0.2 for `npz` and `csv`). `csv` adds `label=COLUMN` (name or number from 0; default the
+/// last), `client=COLUMN`, `skip=COLUMN,COLUMN`, `binary=1` (label above 0 becomes 1) and `standardize=0` (default 1).
+/// `text` adds `length=` (the characters before the one to tell, default 80) and `stride=` (the characters from one
+/// sample to the next, default 8); it holds out the end of each client's text, a fifth by default.
 public struct DataSpecification: Sendable, Hashable {
     /// Where the samples come from.
     public enum Source: Sendable, Hashable {

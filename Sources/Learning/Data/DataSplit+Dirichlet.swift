@@ -38,15 +38,22 @@ extension DataSplit {
 
     /// Cuts the ordered list at the shares' running sums.
     static func deal(_ samples: [UInt32], order: [Int], by shares: [Double], into owners: inout [UInt32]) {
-        var sum = 0.0
         var position = 0
-        for client in shares.indices {
-            sum += shares[client]
-            let end = client == shares.count - 1 ? samples.count : min(Int(sum * Double(samples.count)), samples.count)
+        for (client, end) in cuts(of: samples.count, by: shares).enumerated() {
             while position < end {
                 owners[Int(samples[order[position]])] = UInt32(truncatingIfNeeded: client)
                 position += 1
             }
+        }
+    }
+
+    /// Where each client's part of `count` samples ends; what rounding leaves goes to the last that has a share.
+    static func cuts(of count: Int, by shares: [Double]) -> [Int] {
+        let last = shares.lastIndex { $0 > 0 } ?? shares.count - 1
+        var sum = 0.0
+        return shares.indices.map { client in
+            sum += shares[client]
+            return client >= last ? count : min(Int(sum * Double(count)), count)
         }
     }
 

@@ -6,8 +6,9 @@ extension DataSplit {
     /// Deals test samples as ``partition(labels:clientCount:seed:naturalClients:)`` deals the training samples, so that
     /// a client is tested on the classes that it trains on; a pure function of its arguments.
     ///
-    /// Under ``dirichlet(concentration:)`` a class has the same shares as in training, under ``shards(perClient:)`` the
-    /// same shards of the sorted samples. A client may be left without a test sample. Where there are more clients than
+    /// Under ``dirichlet(concentration:)`` and ``balancedDirichlet(concentration:)`` a class has the same shares as in
+    /// training, under ``labels(perClient:)`` the same clients, under ``shards(perClient:)`` the same shards of the
+    /// sorted samples. A client may be left without a test sample. Where there are more clients than
     /// samples, or no natural clients are known, client `k` takes every sample whose position `i` has
     /// `i % clientCount == k`.
     ///
@@ -37,6 +38,14 @@ extension DataSplit {
             return Partition(owners: owners, clientCount: clientCount)
         case .natural:
             let owners = (naturalClients ?? []).map { UInt32(Int($0) % clientCount) }
+            return Partition(owners: owners, clientCount: clientCount)
+        case .balancedDirichlet(let concentration):
+            let shares = try Self.balancedShares(trainLabels, to: clientCount, concentration, seed: seed)
+            let owners = Self.deal(labels, by: shares, to: clientCount, seed: seed.deriving("test"))
+            return Partition(owners: owners, clientCount: clientCount)
+        case .labels(let perClient):
+            let shares = try Self.labelShares(trainLabels, to: clientCount, perClient: perClient, seed: seed)
+            let owners = Self.deal(labels, by: shares, to: clientCount, seed: seed.deriving("test"))
             return Partition(owners: owners, clientCount: clientCount)
         case .shards(let perClient) where clientCount * perClient > labels.count:
             let owners = labels.indices.map { UInt32($0 % clientCount) }

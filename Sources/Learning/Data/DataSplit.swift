@@ -9,6 +9,13 @@ public enum DataSplit: Hashable, Sendable {
     /// For each class, shares drawn from a Dirichlet distribution with this concentration (Hsu, Qi and Brown 2019): the
     /// smaller, the more lopsided.
     case dirichlet(concentration: Double)
+    /// As ``dirichlet(concentration:)``, but a client that already has its even share of all samples gets none of the
+    /// classes that follow, and all is drawn again until everyone has at least 10 (NIID-Bench, Li et al. 2022,
+    /// section IV.A): clients differ in their classes more than in their sizes.
+    case balancedDirichlet(concentration: Double)
+    /// Each client has this many classes, client `i` the `i`-th class and others at random; those who have a class
+    /// share its samples evenly (NIID-Bench, `#C = k`).
+    case labels(perClient: Int)
     /// Samples sorted by label and cut into shards of equal size, this many for each client (McMahan et al. 2017).
     case shards(perClient: Int)
     /// This share of the samples uniformly at random, the rest sorted by label and cut into one run for each client
@@ -19,11 +26,13 @@ public enum DataSplit: Hashable, Sendable {
 }
 
 extension DataSplit: CustomStringConvertible {
-    /// The split as data specifications write it: `iid`, `dirichlet:0.5`, `shards:2`, `natural`.
+    /// The split as data specifications write it: `iid`, `dirichlet:0.5`, `labels:2`, `natural`.
     public var description: String {
         switch self {
         case .iid: "iid"
         case .dirichlet(let concentration): "dirichlet:\(concentration)"
+        case .balancedDirichlet(let concentration): "balanced-dirichlet:\(concentration)"
+        case .labels(let count): "labels:\(count)"
         case .shards(let count): "shards:\(count)"
         case .similarity(let share): "similarity:\(share)"
         case .natural: "natural"
@@ -39,13 +48,17 @@ extension DataSplit: CustomStringConvertible {
         case ("iid", nil): self = .iid
         case ("natural", nil): self = .natural
         case ("dirichlet", let text?):
-            guard let value = Double(text), value >= 1e-3, value <= 1e6 else {
+            self = .dirichlet(concentration: try Self.concentration(text, of: "dirichlet"))
+        case ("balanced-dirichlet", let text?):
+            self = .balancedDirichlet(concentration: try Self.concentration(text, of: "balanced-dirichlet"))
+        case ("labels", let text?):
+            guard let value = Int(text), value >= 1, value <= 1 << 20 else {
                 throw LearningError(
                     .invalidSpecification,
-                    "split=dirichlet:\(text) needs a number from 0.001 to 1000000"
+                    "split=labels:\(text) needs a whole number of classes a client"
                 )
             }
-            self = .dirichlet(concentration: value)
+            self = .labels(perClient: value)
         case ("shards", let text?):
             guard let value = Int(text), value >= 1, value <= 1 << 20 else {
                 throw LearningError(
@@ -62,9 +75,17 @@ extension DataSplit: CustomStringConvertible {
         default:
             throw LearningError(
                 .invalidSpecification,
-                "split=\(text) is not known; known: iid, dirichlet:ALPHA, shards:COUNT, similarity:SHARE, natural"
+                "split=\(text) is not known; known: iid, dirichlet:ALPHA, balanced-dirichlet:ALPHA, labels:COUNT, "
+                    + "shards:COUNT, similarity:SHARE, natural"
             )
         }
+    }
+
+    private static func concentration(_ text: String, of split: String) throws -> Double {
+        guard let value = Double(text), value >= 1e-3, value <= 1e6 else {
+            throw LearningError(.invalidSpecification, "split=\(split):\(text) needs a number from 0.001 to 1000000")
+        }
+        return value
     }
 }
 
@@ -99,6 +120,10 @@ extension DataSplit {
             owners = Self.dealEvenly(labels.count, to: clientCount, seed: seed)
         case .dirichlet(let concentration):
             owners = Self.dealByDirichlet(labels, to: clientCount, concentration: concentration, seed: seed)
+        case .balancedDirichlet(let concentration):
+            owners = try Self.dealBalanced(labels, to: clientCount, concentration: concentration, seed: seed)
+        case .labels(let perClient):
+            owners = try Self.dealLabels(labels, to: clientCount, perClient: perClient, seed: seed)
         case .shards(let perClient):
             owners = try Self.dealShards(labels, to: clientCount, perClient: perClient, seed: seed)
         case .similarity(let share):

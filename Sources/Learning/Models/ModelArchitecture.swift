@@ -11,6 +11,8 @@ public import Rounds
 /// - `vector`: `elements` numbers without a meaning, to measure transport;
 /// - `cnn`: the network of McMahan et al. 2017: two 5 x 5 convolutions of `width` (32) and twice as many channels, each
 ///   with ReLU and max pooling, a dense layer of `dense` (512) units;
+/// - `lenet`: LeNet-5 with ReLU and max pooling: two 5 x 5 convolutions without padding of `width` (6) and 8 / 3
+///   as many channels (16), each with ReLU and max pooling, dense layers of 120 and 84 units;
 /// - `small-cnn`: a light model for devices: two 3 x 3 convolutions of `width` (8) and twice as many channels, each
 ///   with batch norm, ReLU and max pooling, then dropout at the rate `dropout` (0.25);
 /// - `resnet`: He et al. 2016, section 4.2, of `depth` (8, 14, 20, ...; default 8) layers and `width` (16) channels;
@@ -98,7 +100,7 @@ public struct ModelArchitecture: Sendable, Hashable {
             throw LearningError(
                 .unknownModel,
                 "no built-in model is of kind '\(specification.kind)'; "
-                    + "known: cnn, gru, mlp, resnet, small-cnn, softmax, vector"
+                    + "known: cnn, gru, lenet, mlp, resnet, small-cnn, softmax, vector"
             )
         }
     }

@@ -18,6 +18,21 @@ struct ConvolutionKernels {
     let biasGradient: @convention(c) (UnsafePointer<ckc_shape>?, Floats?, MutableFloats?) -> Void
     let sparseWeightGradient:
         @convention(c) (UnsafePointer<ckc_shape>?, Floats?, UnsafePointer<ckc_winners>?, Int, MutableFloats?) -> Void
+    let patchWeightGradient:
+        @convention(c) (
+            UnsafePointer<ckc_shape>?, Floats?, Floats?, UnsafePointer<UInt8>?, Int, MutableFloats?
+        ) -> Void
+    let patchInputGradient:
+        @convention(c) (UnsafePointer<ckc_shape>?, Floats?, UnsafePointer<ckc_winners>?, Int, MutableFloats?) -> Void
+    let runWeightGradient:
+        @convention(c) (
+            UnsafePointer<ckc_shape>?, Floats?, Floats?, UnsafePointer<UInt8>?, Int, MutableFloats?
+        ) -> Void
+    let findPlaceWinners:
+        @convention(c) (
+            UnsafePointer<ckc_shape>?, Floats?, Int, Int, Floats?, Int, Int, UnsafePointer<UInt8>?, Int, Int32,
+            UnsafePointer<ckc_winners>?
+        ) -> Void
     let sparseInputGradient:
         @convention(c) (UnsafePointer<ckc_shape>?, Floats?, UnsafePointer<ckc_winners>?, Int, MutableFloats?) -> Void
 
@@ -28,12 +43,20 @@ struct ConvolutionKernels {
             let forward = table.pointee.forward, let weightGradient = table.pointee.weight_gradient,
             let biasGradient = table.pointee.bias_gradient,
             let sparseWeightGradient = table.pointee.sparse_weight_gradient,
-            let sparseInputGradient = table.pointee.sparse_input_gradient
+            let sparseInputGradient = table.pointee.sparse_input_gradient,
+            let patchWeightGradient = table.pointee.patch_weight_gradient,
+            let patchInputGradient = table.pointee.patch_input_gradient,
+            let runWeightGradient = table.pointee.run_weight_gradient,
+            let findPlaceWinners = table.pointee.find_place_winners
         else { return nil }
         self.forward = forward
         self.weightGradient = weightGradient
         self.biasGradient = biasGradient
         self.sparseWeightGradient = sparseWeightGradient
         self.sparseInputGradient = sparseInputGradient
+        self.patchWeightGradient = patchWeightGradient
+        self.patchInputGradient = patchInputGradient
+        self.runWeightGradient = runWeightGradient
+        self.findPlaceWinners = findPlaceWinners
     }
 }

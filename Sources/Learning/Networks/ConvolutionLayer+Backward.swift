@@ -9,10 +9,20 @@ extension ConvolutionLayer {
         kept.gradient.update(repeating: 0, count: packedCount)
         if let sparse = kept.sparse {
             backwardFromWinners(pass, kept, sparse)
+        } else if let runs = kept.runs, !pass.wantsGradient(of: input) {
+            backwardFromRuns(pass, kept, runs)
         } else {
             backwardFromImages(pass, kept)
         }
         pass.step?.apply(kept.gradient, to: pass.values, at: packedOffset, count: packedCount)
+    }
+
+    /// Takes from the output's gradient what a ReLU stops.
+    private func rectifyGradient(_ pass: BackwardPass) {
+        guard spec.rectifies else { return }
+        var extent = pass.buffers.gradients[node].extent(rows: pass.rows)
+        var (output, gradient) = (pass.buffers.outputs[node].view, pass.buffers.gradients[node].view)
+        ckl_rectify_gradient(&extent, &output, &gradient)
     }
 
     // MARK: From all positions
@@ -24,11 +34,7 @@ extension ConvolutionLayer {
         if wantsInput {
             ckc_flip(pass.values + packedOffset, spec.outputs, channels, taps, kept.flipped)
         }
-        if spec.pool == 1, spec.rectifies {
-            var extent = gradients[node].extent(rows: pass.rows)
-            var (output, gradient) = (pass.buffers.outputs[node].view, gradients[node].view)
-            ckl_rectify_gradient(&extent, &output, &gradient)
-        }
+        if spec.pool == 1 { rectifyGradient(pass) }
         for image in 0..<pass.rows {
             // One image's pooling is undone at a time, so that its gradient stays in the cache.
             let dy = kept.unpooled ?? gradients[node]
@@ -92,6 +98,7 @@ extension ConvolutionLayer {
             stride: 1,
             inputs: spec.outputs,
             outputs: ImageBuffer.Layout.padded(channels),
+            used_outputs: channels,
             height: dx.layout.height,
             width: dx.layout.width,
             x_row: row,
@@ -113,44 +120,70 @@ extension ConvolutionLayer {
         var winners = sparse.winners
         var shape = shape(
             x: x,
-            yRow: y.rowStride,
-            yPixel: y.pixelStride,
+            yRow: gradient.rowStride,
+            yPixel: gradient.pixelStride,
             height: pooledHeight * spec.pool,
             width: pooledWidth * spec.pool
         )
+        var pooled = shape
+        (pooled.height, pooled.width) = (pooledHeight, pooledWidth)
         if wantsInput {
             ckc_spread(pass.values + packedOffset, paddedOutputs, channels, spec.kernel, sparse.weights)
         }
-        if pass.step != nil { sparse.gradient.update(repeating: 0, count: weightCount) }
+        if pass.step != nil { sparse.gradient.update(repeating: 0, count: spreadCount) }
+        if isPatch { rectifyGradient(pass) }
+        let relu: Int32 = spec.rectifies ? 1 : 0
         for image in 0..<pass.rows {
-            ckc_find_winners(
-                &shape,
-                gradient.image(image),
-                gradient.rowStride,
-                gradient.pixelStride,
-                y.image(image),
-                y.rowStride,
-                y.pixelStride,
-                kept.which + image * windows * paddedOutputs,
-                spec.pool,
-                spec.rectifies ? 1 : 0,
-                &winners
-            )
-            if pass.step != nil {
-                kernels.sparseWeightGradient(&shape, firstTap(x, image: image), &winners, windows, sparse.gradient)
+            let (dy, value) = (gradient.image(image), y.image(image))
+            let which = kept.which + image * windows * paddedOutputs
+            let (dyRow, dyPixel, yRow, yPixel) = (gradient.rowStride, gradient.pixelStride, y.rowStride, y.pixelStride)
+            let tap = firstTap(x, image: image)
+            if pass.step != nil, isPatch {
+                kernels.patchWeightGradient(&shape, tap, dy, which, spec.pool, sparse.gradient)
+                if spec.hasBias { kernels.biasGradient(&pooled, dy, kept.gradient + weightCount) }
+            } else if pass.step != nil {
+                ckc_output_winners(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
+                kernels.sparseWeightGradient(&shape, tap, &winners, windows, sparse.gradient)
                 if spec.hasBias {
                     ckc_sparse_bias_gradient(paddedOutputs, windows, &winners, kept.gradient + weightCount)
                 }
             }
             if wantsInput {
+                let find = kernels.findPlaceWinners
+                find(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
                 sparse.inputGradient.update(repeating: 0, count: sparse.inputGradientCount)
-                kernels.sparseInputGradient(&shape, sparse.weights, &winners, spec.pool, sparse.inputGradient)
+                let gradients = isPatch ? kernels.patchInputGradient : kernels.sparseInputGradient
+                gradients(&shape, sparse.weights, &winners, spec.pool, sparse.inputGradient)
                 keepInterior(of: sparse.inputGradient, x, in: pass.buffers.gradients[input], image: image)
             }
         }
         if pass.step != nil {
             ckc_gather_spread(sparse.gradient, paddedOutputs, channels, spec.kernel, kept.gradient)
         }
+    }
+
+    /// The gradient of the parameters alone, where a row of a kernel is one run of its input.
+    private func backwardFromRuns(_ pass: BackwardPass, _ kept: Buffers, _ runs: UnsafeMutablePointer<Float>) {
+        guard pass.step != nil else { return }
+        let x = pass.buffers.outputs[input]
+        let dy = pass.buffers.gradients[node]
+        rectifyGradient(pass)
+        var shape = shape(
+            x: x,
+            yRow: dy.rowStride,
+            yPixel: dy.pixelStride,
+            height: pooledHeight * spec.pool,
+            width: pooledWidth * spec.pool
+        )
+        var pooled = shape
+        (pooled.height, pooled.width) = (pooledHeight, pooledWidth)
+        runs.update(repeating: 0, count: runsCount)
+        for image in 0..<pass.rows {
+            let which = kept.which + image * pooledHeight * pooledWidth * paddedOutputs
+            kernels.runWeightGradient(&shape, firstTap(x, image: image), dy.image(image), which, spec.pool, runs)
+            if spec.hasBias { kernels.biasGradient(&pooled, dy.image(image), kept.gradient + weightCount) }
+        }
+        ckc_gather_runs(runs, spec.outputs, channels, kept.gradient)
     }
 
     /// Copies an image's gradient without the padding around it.

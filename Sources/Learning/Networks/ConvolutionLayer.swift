@@ -36,6 +36,8 @@ final class ConvolutionLayer: NetworkLayer {
         /// One image's gradient before pooling.
         let unpooled: ImageBuffer?
         let sparse: SparseBuffers?
+        /// The weights' gradient from the winners where a kernel row is one run.
+        let runs: UnsafeMutablePointer<Float>?
     }
 
     /// What the sparse gradients need.
@@ -88,10 +90,20 @@ final class ConvolutionLayer: NetworkLayer {
     }
 
     /// Whether the kernels that follow a max pooling's winners fit.
-    private var isSparse: Bool {
+    private var followsWinners: Bool {
         spec.pool > 1 && spec.kernel == ConvolutionKernels.sparseKernel && spec.stride == 1
-            && channels == inputLayout.pixel && channels % ConvolutionKernels.padding == 0
     }
+    /// Whether both gradients follow them.
+    private var isSparse: Bool { followsWinners && inputLayout.pixel % ConvolutionKernels.padding == 0 }
+    /// Whether that of the weights does: the few channels of the network's input stand close together, and their own
+    /// gradient is seldom asked for.
+    private var hasRuns: Bool {
+        followsWinners && inputLayout.pixel == channels && spec.kernel * channels <= ConvolutionKernels.padding
+    }
+    /// Whether the weights of all taps stay near.
+    var isPatch: Bool { paddedOutputs <= Int(CKC_PATCH_OUTPUTS) }
+    var spreadCount: Int { paddedOutputs * ImageBuffer.Layout.padded(channels) * taps }
+    var runsCount: Int { spec.outputs * spec.kernel * ConvolutionKernels.padding }
 
     /// How the gradient of its output before pooling lies in memory for the way back: with zeros between pixels for the
     /// stride and around them for the reversed kernel.
@@ -117,7 +129,8 @@ final class ConvolutionLayer: NetworkLayer {
             which: allocator.values(UInt8.self, isPooled ? rows * windows * paddedOutputs : 0),
             poolRows: allocator.floats(isPooled ? pooledLines * spec.pool * width * paddedOutputs : 0),
             unpooled: isPooled && !isSparse ? ImageBuffer(gradientLayout, images: 1, from: &allocator) : nil,
-            sparse: isSparse ? makeSparseBuffers(&allocator) : nil
+            sparse: isSparse ? makeSparseBuffers(&allocator) : nil,
+            runs: hasRuns ? allocator.floats(runsCount) : nil
         )
     }
 
@@ -126,8 +139,8 @@ final class ConvolutionLayer: NetworkLayer {
         let places = windows * spec.pool * spec.pool
         let imageCount = (inputLayout.height + 2 * spec.padding) * inputLayout.memoryRow
         return SparseBuffers(
-            weights: allocator.floats(weightCount),
-            gradient: allocator.floats(weightCount),
+            weights: allocator.floats(spreadCount),
+            gradient: allocator.floats(spreadCount),
             // One entry more, since an entry is written before it is known to count.
             winners: ckc_winners(
                 output_offset: allocator.values(UInt32.self, entries + 1),
@@ -178,6 +191,7 @@ final class ConvolutionLayer: NetworkLayer {
             stride: spec.stride,
             inputs: channels,
             outputs: paddedOutputs,
+            used_outputs: spec.outputs,
             height: height,
             width: width,
             x_row: x.rowStride,

@@ -7,6 +7,7 @@ extension NetworkPlan {
     /// The kinds and the numbers under `model.settings` that each understands.
     static let knownSettings: [String: [String]] = [
         "cnn": ["dense", "width"],
+        "lenet": ["width"],
         "small-cnn": ["dropout", "width"],
         "resnet": ["depth", "width"],
         "gru": ["embedding", "vocabulary", "width"],
@@ -24,6 +25,7 @@ extension NetworkPlan {
         let settings = try ModelSettings(specification, known: known)
         switch kind {
         case "cnn": try self.init(convolutional: specification, settings)
+        case "lenet": try self.init(narrow: specification, settings)
         case "small-cnn": try self.init(small: specification, settings)
         case "resnet": try self.init(residual: specification, settings)
         default: try self.init(recurrent: specification, settings)
@@ -74,6 +76,23 @@ extension NetworkPlan {
         }
         self.dense("fc1", outputs: dense, rectifies: true)
         self.dense("fc2", outputs: specification.classes, rectifies: false)
+    }
+
+    /// LeNet-5 (LeCun et al. 1998, section II.B) with ReLU and max pooling, as federated benchmarks train it: 5 x 5
+    /// convolutions without padding of `width` channels and of 8 / 3 as many (6 and 16), each with ReLU and 2 x 2 max
+    /// pooling, dense layers of 120 and 84 units with ReLU, the classes.
+    private init(narrow specification: ModelSpecification, _ settings: ModelSettings) throws {
+        let width = try settings.size("width", default: 6, upTo: 384)
+        self.init(input: try Self.image(specification))
+        for (number, outputs) in [width, width * 8 / 3].enumerated() {
+            try convolution(
+                "conv\(number + 1)",
+                Convolution(outputs: outputs, kernel: 5, padding: 0, hasBias: true, rectifies: true, pool: 2)
+            )
+        }
+        self.dense("fc1", outputs: 120, rectifies: true)
+        self.dense("fc2", outputs: 84, rectifies: true)
+        self.dense("fc3", outputs: specification.classes, rectifies: false)
     }
 
     /// A light model for devices: two 3 x 3 convolutions (`width`, twice that), each with batch norm, ReLU and 2 x 2

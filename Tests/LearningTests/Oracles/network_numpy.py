@@ -147,6 +147,10 @@ def logits(tape, kind, x):
         for name in ("conv1", "conv2"):
             x = tape.pool(tape.relu(tape.conv(x, name, 2)))
         return tape.dense(tape.relu(tape.dense(x, "fc1")), "fc2")
+    if kind == "lenet":
+        for name in ("conv1", "conv2"):
+            x = tape.pool(tape.relu(tape.conv(x, name, 0)))
+        return tape.dense(tape.relu(tape.dense(tape.relu(tape.dense(x, "fc1")), "fc2")), "fc3")
     if kind == "small-cnn":
         for n in "12":
             x = tape.pool(tape.relu(tape.norm(tape.conv(x, f"conv{n}", 1), f"bn{n}")))

@@ -10,87 +10,9 @@ import json
 import os
 import torch
 from torch import nn
+from networks_torch import CNN, GRU, LeNet, ResNet, SmallCNN
 
 torch.set_default_dtype(torch.float64)
-
-
-class CNN(nn.Module):
-    def __init__(self, shape, classes, width, dense):
-        super().__init__()
-        c, h, w = shape
-        self.conv1 = nn.Conv2d(c, width, 5, padding=2)
-        self.conv2 = nn.Conv2d(width, 2 * width, 5, padding=2)
-        self.fc1 = nn.Linear(2 * width * (h // 4) * (w // 4), dense)
-        self.fc2 = nn.Linear(dense, classes)
-
-    def forward(self, x):
-        for conv in (self.conv1, self.conv2):
-            x = nn.functional.max_pool2d(torch.relu(conv(x)), 2)
-        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
-
-
-class SmallCNN(nn.Module):
-    def __init__(self, shape, classes, width):
-        super().__init__()
-        c, h, w = shape
-        self.conv1 = nn.Conv2d(c, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, 2 * width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(2 * width)
-        self.fc = nn.Linear(2 * width * (h // 4) * (w // 4), classes)
-
-    def forward(self, x):
-        x = nn.functional.max_pool2d(torch.relu(self.bn1(self.conv1(x))), 2)
-        x = nn.functional.max_pool2d(torch.relu(self.bn2(self.conv2(x))), 2)
-        return self.fc(x.flatten(1))
-
-
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
-        return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class ResNet(nn.Module):
-    def __init__(self, shape, classes, width, depth):
-        super().__init__()
-        self.conv1 = nn.Conv2d(shape[0], width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        inputs, count = width, (depth - 2) // 6
-        for stage in range(3):
-            outputs = width << stage
-            blocks = []
-            for block in range(count):
-                blocks.append(Block(inputs, outputs, 2 if stage and not block else 1))
-                inputs = outputs
-            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.fc = nn.Linear(inputs, classes)
-
-    def forward(self, x):
-        x = torch.relu(self.bn1(self.conv1(x)))
-        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
-
-
-class GRU(nn.Module):
-    def __init__(self, vocabulary, classes, embedding, width):
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, embedding)
-        self.gru = nn.GRU(embedding, width, batch_first=True)
-        self.fc = nn.Linear(width, classes)
-
-    def forward(self, x):
-        return self.fc(self.gru(self.embedding(x))[0][:, -1])
 
 
 def spread(count, offset):
@@ -125,6 +47,8 @@ CASES = [
     ("cnn", dict(width=16, dense=12), [9, 10], 3, 5, lambda: CNN((1, 9, 10), 3, 16, 12)),
     ("cnn", dict(width=32, dense=10), [3, 8, 8], 4, 3, lambda: CNN((3, 8, 8), 4, 32, 10)),
     ("cnn", dict(width=5, dense=7), [8, 11], 3, 4, lambda: CNN((1, 8, 11), 3, 5, 7)),
+    ("lenet", dict(width=6), [18, 20], 5, 4, lambda: LeNet((1, 18, 20), 5, 6)),
+    ("lenet", dict(width=9), [3, 17, 16], 3, 3, lambda: LeNet((3, 17, 16), 3, 9)),
     ("small-cnn", dict(width=4, dropout=0), [2, 9, 8], 3, 6, lambda: SmallCNN((2, 9, 8), 3, 4)),
     ("small-cnn", dict(width=8, dropout=0), [12, 12], 5, 4, lambda: SmallCNN((1, 12, 12), 5, 8)),
     ("resnet", dict(width=4, depth=8), [3, 9, 8], 3, 6, lambda: ResNet((3, 9, 8), 3, 4, 8)),
