@@ -59,6 +59,21 @@ public final class MessagePassing: SimulationRanks {
         return all
     }
 
+    /// Sends runs of bytes to other ranks and receives theirs, from and to where they are.
+    public func exchange(_ sent: [RankRun], into received: [MutableRankRun]) throws {
+        // The runs of a pair of ranks are told apart by their order alone, so both sides cut them alike.
+        func cut(_ rank: Int, _ bytes: UnsafeRawBufferPointer) -> [tributary_mpi_run] {
+            stride(from: 0, to: bytes.count, by: Self.windowBytes).map { start in
+                let count = Int32(min(bytes.count - start, Self.windowBytes))
+                let address = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0 + start) }
+                return tributary_mpi_run(bytes: address, count: count, rank: Int32(rank))
+            }
+        }
+        let out = sent.flatMap { cut($0.rank, $0.bytes) }
+        let into = received.flatMap { cut($0.rank, UnsafeRawBufferPointer($0.bytes)) }
+        try check(tributary_mpi_exchange(out, Int32(out.count), into, Int32(into.count)))
+    }
+
     /// Leaves the other processes once all have come so far.
     public func finish() { _ = tributary_mpi_finish() }
 

@@ -7,52 +7,6 @@ import Testing
 
 @testable import Simulation
 
-/// Ranks that are threads of this process.
-private final class ThreadRanks: SimulationRanks, @unchecked Sendable {
-    // Sendable: `rank` never changes; what the ranks share is under the meeting's lock.
-
-    /// Where all ranks meet.
-    final class Meeting: @unchecked Sendable {
-        // Sendable: everything is used under the condition's lock.
-        let condition = NSCondition()
-        let count: Int
-        var brought: [Int: [UInt8]] = [:]
-        var taken: [[UInt8]] = []
-        var turn = 0
-
-        init(count: Int) {
-            self.count = count
-        }
-    }
-
-    let rank: Int
-    let meeting: Meeting
-    var count: Int { meeting.count }
-    private(set) var gathered = 0
-
-    init(rank: Int, meeting: Meeting) {
-        self.rank = rank
-        self.meeting = meeting
-    }
-
-    func allGather(_ bytes: [UInt8]) -> [[UInt8]] {
-        gathered += 1
-        let meeting = meeting
-        meeting.condition.lock()
-        defer { meeting.condition.unlock() }
-        let turn = meeting.turn
-        meeting.brought[rank] = bytes
-        if meeting.brought.count == meeting.count {
-            meeting.taken = (0..<meeting.count).map { meeting.brought[$0] ?? [] }
-            meeting.brought = [:]
-            meeting.turn += 1
-            meeting.condition.broadcast()
-        }
-        while meeting.turn == turn { meeting.condition.wait() }
-        return meeting.taken
-    }
-}
-
 /// A simulation spread over ranks has the model of one process, bit for bit.
 @Suite struct RankTests {
     /// What differs from the plain scenario, by name.
@@ -89,7 +43,7 @@ private final class ThreadRanks: SimulationRanks, @unchecked Sendable {
         let one = try SimulationRun.run(scenario)
         #expect(one.status.phase == .finished)
         for count in [2, 3] {
-            for result in try Self.run(scenario, ranks: count) {
+            for result in try ThreadRanks.run(count, { try SimulationRun.run(scenario, ranks: $0) }) {
                 #expect(result.model.elements == one.model.elements, "\(count) ranks")
                 #expect(result.rounds.map(\.evaluation) == one.rounds.map(\.evaluation))
                 #expect(result.status.bytesUp == one.status.bytesUp)
@@ -112,36 +66,5 @@ private final class ThreadRanks: SimulationRanks, @unchecked Sendable {
             _ = try SimulationRun.run(scenario, ranks: ThreadRanks(rank: 0, meeting: meeting))
         }
         #expect(error?.code == .notSpreadable)
-    }
-
-    private static func run(_ scenario: Scenario, ranks count: Int) throws -> [SimulationResult] {
-        let meeting = ThreadRanks.Meeting(count: count)
-        let results = Results(count)
-        // Threads of their own: ranks wait for one another, which a pool of few threads could not bear.
-        let finished = DispatchGroup()
-        for rank in 0..<count {
-            finished.enter()
-            Thread {
-                let ranks = ThreadRanks(rank: rank, meeting: meeting)
-                results.set(rank, Result { try SimulationRun.run(scenario, ranks: ranks) })
-                finished.leave()
-            }.start()
-        }
-        finished.wait()
-        return try results.all.map { try #require($0).get() }
-    }
-
-    private final class Results: @unchecked Sendable {
-        // Sendable: used under the lock.
-        private let lock = NSLock()
-        private var values: [Result<SimulationResult, any Error>?]
-
-        init(_ count: Int) {
-            values = Array(repeating: nil, count: count)
-        }
-
-        func set(_ index: Int, _ value: Result<SimulationResult, any Error>) { lock.withLock { values[index] = value } }
-
-        var all: [Result<SimulationResult, any Error>?] { lock.withLock { values } }
     }
 }

@@ -28,6 +28,25 @@ public struct TrainingOutcome: Sendable, Hashable {
     /// How uncertain the model at the parameters that training started from is of the client's samples, 0 to 1; nil
     /// unless the settings ask for it.
     public var uncertainty: Double?
+
+    /// Creates an outcome.
+    package init(
+        sampleCount: Int,
+        steps: Int,
+        meanLoss: Double?,
+        wasStopped: Bool,
+        samplesSeen: Int = 0,
+        initialLoss: Double? = nil,
+        uncertainty: Double? = nil
+    ) {
+        self.sampleCount = sampleCount
+        self.steps = steps
+        self.meanLoss = meanLoss
+        self.wasStopped = wasStopped
+        self.samplesSeen = samplesSeen
+        self.initialLoss = initialLoss
+        self.uncertainty = uncertainty
+    }
 }
 
 /// What a model scores on some samples; outcomes of disjoint samples add up.

@@ -26,23 +26,31 @@ extension ClientTrainers {
     /// Trains a round's clients; nil where one of them fails, which is to be found out one by one.
     ///
     /// Threads take whole blocks of clients of a small model, if that keeps all of them busy; otherwise single clients,
-    /// whose changes wait to be added up.
-    func train(_ cohort: RoundCohort, from base: ParameterVector) -> TrainedCohort? {
+    /// whose changes wait to be added up. Ranks take their share of the blocks or of the clients and exchange sums; all
+    /// come to the same.
+    ///
+    /// - Throws: ``SimulationError`` with code `ranksFailed`.
+    func train(
+        _ cohort: RoundCohort,
+        from base: ParameterVector,
+        ranks: any SimulationRanks
+    ) throws -> TrainedCohort? {
         let trainers = CohortTrainerBox(cohortTrainers)
         let (count, elementCount) = (cohort.clients.count, trainers.all[0].sumCount)
         let begin = ContinuousClock().now
         let blocks = BlockFold.blockCount(updates: count)
         var result: (sum: [Double], outcomes: [Learning.TrainingOutcome])?
-        if elementCount <= Self.blockElements, blocks >= 4 * trainers.all.count {
-            let work = CohortWork(cohort, elementCount: elementCount)
+        if elementCount <= Self.blockElements, try blocks >= 4 * threadsOfAll(ranks) {
+            let work = CohortWork(cohort, elementCount: elementCount, ranks: ranks)
             onThreads(trainers.all.count) { work.run(trainers.all[$0], from: base) }
-            result = work.results
+            result = try work.results()
         } else {
-            let work = SlotWork(cohort, slots: slots(count * elementCount), elementCount: elementCount)
+            let room = slots(SlotWork.slotCount(cohort, elementCount: elementCount))
+            let work = SlotWork(cohort, slots: room, elementCount: elementCount, ranks: ranks)
             onThreads(min(trainers.all.count, count)) { work.run(trainers.all[$0], from: base) }
-            guard !work.hasFailed else { return nil }
+            guard try work.gather() else { return nil }
             onThreads(trainers.all.count) { _ in work.addUp() }
-            result = work.results
+            result = try work.results()
         }
         guard let (sum, outcomes) = result else { return nil }
         return TrainedCohort(
@@ -50,6 +58,19 @@ extension ClientTrainers {
             outcomes: outcomes,
             meanTime: (ContinuousClock().now - begin) * min(trainers.all.count, count) / count
         )
+    }
+
+    /// The threads of all ranks together, which all must know alike.
+    private func threadsOfAll(_ ranks: any SimulationRanks) throws -> Int {
+        if let known = allThreads { return known }
+        var message = RankMessage()
+        message.append(UInt64(cohortTrainers.count))
+        let all = try ranks.allGather(message.bytes).reduce(0) { sum, bytes in
+            var reader = RankMessageReader(bytes)
+            return sum + Int(reader.read(UInt64.self))
+        }
+        allThreads = all
+        return all
     }
 
     /// The largest model whose clients are trained in blocks: a block's sum in double precision stays in the cache.
@@ -65,22 +86,28 @@ extension ClientTrainers {
     }
 }
 
-/// Hands out blocks of a cohort and adds up their sums, from any thread.
+/// Hands out this rank's blocks of a cohort and adds up their sums, from any thread.
 private final class CohortWork: @unchecked Sendable {
     // Sendable: the members that change are used under the lock only.
-    let blockCount: Int
     private let cohort: RoundCohort
+    private let ranks: any SimulationRanks
     private let lock = Lock()
-    private var next = 0
+    private var next: Int
     private var fold: BlockFold
     private var outcomes: [[Learning.TrainingOutcome]]
     private var hasFailed = false
 
-    init(_ cohort: RoundCohort, elementCount: Int) {
+    init(_ cohort: RoundCohort, elementCount: Int, ranks: any SimulationRanks) {
         self.cohort = cohort
-        blockCount = BlockFold.blockCount(updates: cohort.clients.count)
+        self.ranks = ranks
         fold = BlockFold(elementCount: elementCount)
-        outcomes = Array(repeating: [], count: blockCount)
+        outcomes = Array(repeating: [], count: BlockFold.blockCount(updates: cohort.clients.count))
+        next = outcomes.count * ranks.rank / ranks.count
+    }
+
+    /// The blocks of a rank: neighbours, whose sums make few nodes.
+    private func blocks(of rank: Int) -> Range<Int> {
+        (outcomes.count * rank / ranks.count)..<(outcomes.count * (rank + 1) / ranks.count)
     }
 
     /// Trains blocks until none is left.
@@ -103,14 +130,37 @@ private final class CohortWork: @unchecked Sendable {
 
     private func takeBlock() -> Int? {
         lock.withLock {
-            guard next < blockCount, !hasFailed else { return nil }
+            guard next < blocks(of: ranks.rank).upperBound, !hasFailed else { return nil }
             defer { next += 1 }
             return next
         }
     }
 
-    /// The sum of all updates and what each training came to; nil where one failed.
-    var results: (sum: [Double], outcomes: [Learning.TrainingOutcome])? {
-        lock.withLock { hasFailed ? nil : (fold.total(), outcomes.flatMap { $0 }) }
+    /// The sum of all updates and what each training came to, the same on all ranks; nil where one failed.
+    func results() throws -> (sum: [Double], outcomes: [Learning.TrainingOutcome])? {
+        if ranks.count > 1 { try gather() }
+        return lock.withLock { hasFailed ? nil : (fold.total(), outcomes.flatMap { $0 }) }
+    }
+
+    /// Takes in the nodes and outcomes of all ranks.
+    private func gather() throws {
+        var message = RankMessage()
+        message.append(UInt64(hasFailed ? 1 : 0))
+        if !hasFailed {
+            for outcome in outcomes[blocks(of: ranks.rank)].joined() { message.append(outcome) }
+            for node in fold.nodes { message.append(node) }
+        }
+        for (rank, bytes) in try ranks.allGather(message.bytes).enumerated() where rank != ranks.rank {
+            var reader = RankMessageReader(bytes)
+            guard reader.read(UInt64.self) == 0 else {
+                hasFailed = true
+                continue
+            }
+            for block in blocks(of: rank) {
+                let updates = BlockFold.updates(ofBlock: block, of: cohort.clients.count)
+                outcomes[block] = updates.map { _ in reader.readOutcome() }
+            }
+            while !reader.isAtEnd { fold.insert(reader.readNode()) }
+        }
     }
 }

@@ -17,6 +17,8 @@ final class ClientTrainers {
     private let trainers: [LocalTrainer]
     /// Trainers of many clients at once; none for models that they do not train.
     let cohortTrainers: [CohortTrainer]
+    /// The threads of all ranks together, once they were asked.
+    var allThreads: Int?
     /// Where changes wait to be added up; kept from round to round.
     private var slotMemory: UnsafeMutableBufferPointer<Float>?
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.

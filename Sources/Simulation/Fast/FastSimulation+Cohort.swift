@@ -12,7 +12,7 @@ extension FastSimulation {
     /// updates are plain steps, which a mean adds up and nobody else looks at. Nil otherwise.
     func cohort(of group: TaskGroup) throws -> RoundCohort? {
         let job = scenario.job
-        guard trainsTogether, ranks.count == 1, scenario.devices == nil, scenario.attack == nil, !scenario.diagnose,
+        guard trainsTogether, scenario.devices == nil, scenario.attack == nil, !scenario.diagnose,
             group.codec == "fp32",
             !recipe.agentsRemember, recipe.layout.elementCount * group.count <= ClientTrainers.slotElements,
             recipe.layout.elementCount == recipe.architecture.layout.elementCount,

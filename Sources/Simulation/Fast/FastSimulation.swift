@@ -293,7 +293,7 @@ public final class FastSimulation {
         try keepCheckpoint()
         let start = clock.now
         guard
-            let trained = trainers.train(cohort, from: try model.heldByAgents(recipe))
+            let trained = try trainers.train(cohort, from: try model.heldByAgents(recipe), ranks: ranks)
         else {
             assigned += Array(group)
             return []

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Learning
 import ModelState
 import Randomness
 import RoundWork
@@ -52,6 +53,9 @@ struct RankMessageReader {
         return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[position..<(position + count)])) }
     }
 
+    /// Whether everything was read.
+    var isAtEnd: Bool { position == bytes.count }
+
     mutating func readText() -> String { readBytes { String(decoding: $0, as: UTF8.self) } }
 }
 
@@ -91,6 +95,20 @@ extension RankMessage {
         append(accepted.uncertainty ?? .nan)
         append(UInt64(accepted.uncertainty == nil ? 0 : 1))
         accepted.bytesByKind.counts.withUnsafeBytes { append(bytes: $0) }
+    }
+
+    mutating func append(_ outcome: Learning.TrainingOutcome) {
+        append(UInt64(outcome.sampleCount))
+        append(UInt64(outcome.steps))
+        append(UInt64(outcome.samplesSeen))
+        append(UInt64(outcome.meanLoss == nil ? 0 : 1))
+        append(outcome.meanLoss ?? 0)
+    }
+
+    mutating func append(_ node: BlockFold.Node) {
+        append(UInt64(node.level))
+        append(UInt64(node.index))
+        node.sum.withUnsafeBytes { append(bytes: $0) }
     }
 
     mutating func append(_ summary: EvaluationSummary) {
@@ -143,6 +161,25 @@ extension RankMessageReader {
             uncertainty: hasUncertainty ? uncertainty : nil,
             bytesByKind: BytesByKind(counts: counts) ?? BytesByKind()
         )
+    }
+
+    /// What a training of a cohort came to: nobody stopped it, nor asked for the loss before it.
+    mutating func readOutcome() -> Learning.TrainingOutcome {
+        let (samples, steps, seen) = (read(UInt64.self), read(UInt64.self), read(UInt64.self))
+        let hasLoss = read(UInt64.self) == 1
+        let loss = read(Double.self)
+        return Learning.TrainingOutcome(
+            sampleCount: Int(samples),
+            steps: Int(steps),
+            meanLoss: hasLoss ? loss : nil,
+            wasStopped: false,
+            samplesSeen: Int(seen)
+        )
+    }
+
+    mutating func readNode() -> BlockFold.Node {
+        let (level, index) = (Int(read(UInt64.self)), Int(read(UInt64.self)))
+        return BlockFold.Node(level: level, index: index, sum: readBytes { Array($0.bindMemory(to: Double.self)) })
     }
 
     mutating func readSummary() -> EvaluationSummary {

@@ -15,6 +15,14 @@ public protocol SimulationRanks: AnyObject {
     ///
     /// - Throws: ``SimulationError`` with code `ranksFailed` when a rank is gone.
     func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
+
+    /// Sends runs of bytes to other ranks and receives theirs. All ranks must call it, in the same order.
+    ///
+    /// What a rank sends to another is received there in the order in which it was sent, each run in one of as many
+    /// bytes.
+    ///
+    /// - Throws: ``SimulationError`` with code `ranksFailed` when a rank is gone.
+    func exchange(_ sent: [RankRun], into received: [MutableRankRun]) throws
 }
 
 /// One process for all the work.
