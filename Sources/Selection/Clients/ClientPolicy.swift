@@ -13,7 +13,8 @@ public enum ClientPolicy: Sendable, Hashable {
     /// 2020).
     case powerOfChoice(candidates: Int)
     /// Takes the highest products of uncertainty, samples to the power of `size`, and staleness; a share `exploration`
-    /// of the cohort, rounded up, is drawn uniformly; who was selected more than `cap` times as often as the mean waits.
+    /// of the cohort, rounded up, is drawn uniformly; who was selected more than `cap` times as often as the mean
+    /// waits.
     case uncertainty(exploration: Double, cap: Double, size: Double = 0)
 
     /// The candidates drawn by `power-of-choice` unless the text says otherwise.
