@@ -112,27 +112,12 @@ enum VectorExamples {
 
     /// What coordinators send, by the vector's name, but for what both sides send.
     static func coordinator() throws -> [String: CoordinatorMessage] {
+        try training().merging(devices()) { first, _ in first }
+    }
+
+    /// What coordinators send devices, and operators about them.
+    private static func devices() throws -> [String: CoordinatorMessage] {
         [
-            "welcome": .welcome(Welcome()),
-            "train": .train(try train()),
-            "evaluate": .evaluate(
-                EvaluateTask(
-                    job: JobID(7),
-                    base: base(round: 0),
-                    model: ModelSpecification(kind: "vector", input: [1], classes: 1, hidden: [], elements: 2_500),
-                    layout: try TensorLayout([TensorLayout.Tensor(name: "vector", shape: [2_500])])
-                )
-            ),
-            "upload request": .uploadRequest(UploadRequest(key: key, transfer: 9, offset: 16_384)),
-            "accepted": .verdict(UpdateVerdict(key: key, isAccepted: true)),
-            "refused": .verdict(
-                UpdateVerdict(key: key, isAccepted: false, reason: .normTooLarge, message: "norm 12.5, the bound is 10")
-            ),
-            "round committed": .roundCommitted(RoundCommitted(job: JobID(7), round: RoundNumber(3))),
-            "cancel a task": .cancel(TaskCancellation(key: key, reason: .roundFull)),
-            "jobs": .operatorReply(.jobs([status(), JobStatus(job: JobID(8), name: "next", totalRounds: 3)])),
-            "no jobs": .operatorReply(.jobs([])),
-            "event": .operatorReply(.event(JobEvent(kind: .roundCommitted, status: status(), message: "round 3"))),
             "samples": .operatorReply(
                 .samples(
                     [
@@ -179,6 +164,31 @@ enum VectorExamples {
             "nothing learnt": .adaptation(AdaptationPush(job: JobID(7), sequence: 301)),
             "stream end": .streamEnd(StreamEnd(job: JobID(7), reason: .jobCancelled, message: "cancelled")),
             "samples purged": .samplesPurged(receipt),
+        ]
+    }
+
+    private static func training() throws -> [String: CoordinatorMessage] {
+        [
+            "welcome": .welcome(Welcome()),
+            "train": .train(try train()),
+            "evaluate": .evaluate(
+                EvaluateTask(
+                    job: JobID(7),
+                    base: base(round: 0),
+                    model: ModelSpecification(kind: "vector", input: [1], classes: 1, hidden: [], elements: 2_500),
+                    layout: try TensorLayout([TensorLayout.Tensor(name: "vector", shape: [2_500])])
+                )
+            ),
+            "upload request": .uploadRequest(UploadRequest(key: key, transfer: 9, offset: 16_384)),
+            "accepted": .verdict(UpdateVerdict(key: key, isAccepted: true)),
+            "refused": .verdict(
+                UpdateVerdict(key: key, isAccepted: false, reason: .normTooLarge, message: "norm 12.5, the bound is 10")
+            ),
+            "round committed": .roundCommitted(RoundCommitted(job: JobID(7), round: RoundNumber(3))),
+            "cancel a task": .cancel(TaskCancellation(key: key, reason: .roundFull)),
+            "jobs": .operatorReply(.jobs([status(), JobStatus(job: JobID(8), name: "next", totalRounds: 3)])),
+            "no jobs": .operatorReply(.jobs([])),
+            "event": .operatorReply(.event(JobEvent(kind: .roundCommitted, status: status(), message: "round 3"))),
             "refused request": .operatorReply(.refused(.unknownJob, message: "no job-9")),
         ]
     }
