@@ -194,6 +194,24 @@ struct DeviceStreamTests {
         }
     }
 
+    @Test func anAgentThatWaitsForItsPipeStopsWhenItIsAsked() async throws {
+        try await LocalCluster.with { cluster in
+            let export = try await exported(cluster)
+            let pipe = cluster.folder.path("camera.pipe")
+            #expect(mkfifo(pipe, 0o600) == 0)
+            try await cluster.startCoordinator()
+            _ = try await submit(export, cluster)
+            let device = try startDevice("camera", export, cluster, stream: "pipe:\(pipe)")
+            try await eventually("the stream is reported") { try device.records().contains { $0["stream"] != nil } }
+            // Half a sample, then a writer that stays silent.
+            let writer = open(pipe, O_WRONLY)
+            #expect(write(writer, [1, 2, 3], 3) == 3)
+            device.send(SIGTERM)
+            #expect(try await device.exitCode() == 0)
+            close(writer)
+        }
+    }
+
     @Test func wrongUseIsToldInOneLine() async throws {
         try await LocalCluster.with { cluster in
             let export = try await exported(cluster)

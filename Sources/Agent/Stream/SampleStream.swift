@@ -5,10 +5,10 @@ public import Learning
 
 /// Where a device's samples come from, in order.
 public protocol SampleStream: Sendable {
-    /// The next samples, at most so many; an empty piece at the stream's end. May wait for them.
+    /// The next samples, at most so many; an empty piece at the stream's end. May wait for them as long as it is wanted.
     ///
     /// - Throws: ``LearningError`` where the source cannot be read.
-    mutating func next(_ count: Int) throws -> StreamPiece
+    mutating func next(_ count: Int, while isWanted: () -> Bool) throws -> StreamPiece
     /// Leaves out samples that an earlier process answered; a live stream has none to leave out.
     mutating func skip(_ count: UInt64)
     /// Whether samples wait for whoever takes them; a live stream goes on.
@@ -46,7 +46,7 @@ public struct TableStream: SampleStream {
     }
 
     /// The next samples.
-    public mutating func next(_ count: Int) -> StreamPiece {
+    public mutating func next(_ count: Int, while isWanted: () -> Bool) -> StreamPiece {
         let range = position..<min(position + count, table.count)
         position = range.upperBound
         return StreamPiece(images: range.flatMap { table.features(of: $0) }, labels: Array(table.labels[range]))
@@ -59,6 +59,7 @@ public struct PipeStream: SampleStream {
     private let path: String
     private let sampleBytes: Int
     private var descriptor: Int32?
+    private var hasBegun = false
 
     /// Creates a stream.
     ///
@@ -77,31 +78,46 @@ public struct PipeStream: SampleStream {
     /// What was read is gone.
     public mutating func skip(_ count: UInt64) {}
 
-    /// Waits for so many samples, or for the end.
+    /// Waits for so many samples, for the end, or until nobody wants them any more.
     ///
     /// - Throws: ``LearningError`` with code `fileAccess`.
-    public mutating func next(_ count: Int) throws -> StreamPiece {
+    public mutating func next(_ count: Int, while isWanted: () -> Bool) throws -> StreamPiece {
         let descriptor = try opened()
         var bytes = [UInt8](repeating: 0, count: count * sampleBytes)
         var filled = 0
-        while filled < bytes.count {
+        while filled < bytes.count, isWanted() {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, Self.patienceMilliseconds) > 0 else { continue }
             let read = bytes.withUnsafeMutableBytes { buffer in
                 Glibc.read(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
             }
-            if read < 0, errno == EINTR { continue }
+            if read < 0, errno == EINTR || errno == EAGAIN { continue }
             guard read >= 0 else {
                 throw LearningError(.fileAccess, "the stream \(path) cannot be read: error \(errno)")
             }
-            if read == 0 { break }
+            if read == 0 {
+                guard !hasBegun, isNamedPipe(descriptor) else { break }
+                // Nobody writes yet.
+                usleep(100_000)
+            }
+            hasBegun = hasBegun || read > 0
             filled += read
         }
         let whole = filled / sampleBytes * sampleBytes
         return StreamPiece(images: bytes[..<whole].map { Float(1) / 255 * Float($0) }, labels: nil)
     }
 
+    /// After so long it is looked whether samples are still wanted.
+    private static let patienceMilliseconds: Int32 = 200
+
+    private func isNamedPipe(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return path != "-" && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+
     private mutating func opened() throws -> Int32 {
         if let descriptor { return descriptor }
-        let opened = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        let opened = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard opened >= 0 else {
             throw LearningError(.fileAccess, "the stream \(path) cannot be opened: error \(errno)")
         }

@@ -107,7 +107,7 @@ final class StreamRunner: @unchecked Sendable {
             tell()
             while !mailbox.isClosed {
                 takeMail()
-                let piece = try stream.next(device.plan.batchSize)
+                let piece = try stream.next(device.plan.batchSize) { [mailbox] in !mailbox.isClosed }
                 guard !piece.images.isEmpty else { break }
                 pace(piece)
                 try answer(piece)
