@@ -18,9 +18,17 @@ struct DeviceStreamTests {
         """
 
     /// Writes the scenario's models, stream, job and policy; gives their folder.
-    private func exported(_ cluster: LocalCluster) async throws -> String {
+    private func exported(_ cluster: LocalCluster, phase: Int = 60) async throws -> String {
         let file = try cluster.folder.write(Self.scenario, to: "streams.yaml")
-        let outcome = try await cluster.command("simulate", file, "--export", cluster.folder.path("export"), "--quiet")
+        let outcome = try await cluster.command(
+            "simulate",
+            file,
+            "--export",
+            cluster.folder.path("export"),
+            "--quiet",
+            "--set",
+            "adaptation.stream.samples_per_phase=\(phase)"
+        )
         #expect(outcome.code == 0, "\(outcome.errors)")
         let folder = cluster.folder.path("export")
         let name = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first)
@@ -129,17 +137,16 @@ struct DeviceStreamTests {
 
     @Test func aKilledCoordinatorGoesOnWithTheSameBits() async throws {
         try await LocalCluster.with { cluster in
-            let export = try await exported(cluster)
+            let export = try await exported(cluster, phase: 200)
             var results: [[Int?]] = []
             for kills in [0, 3] {
                 cluster.state = cluster.folder.path("coordinator-\(kills)")
                 try await cluster.startCoordinator()
                 let job = try await submit(export, cluster)
                 let device = try startDevice("same", export, cluster)
-                for kill in 0..<kills {
-                    try await eventually("samples arrive") {
-                        try device.records().last { $0["stream"] != nil }?["version"]?.integer ?? 0 > 2 * kill
-                    }
+                for _ in 0..<kills {
+                    try await eventually("the stream began") { try device.records().contains { $0["stream"] != nil } }
+                    try await Task.sleep(for: .milliseconds(120))
                     cluster.coordinator.kill()
                     try await cluster.startCoordinator()
                 }
@@ -162,13 +169,14 @@ struct DeviceStreamTests {
             let export = try await exported(cluster)
             try await cluster.startCoordinator()
             let job = try await submit(export, cluster)
-            var device = try startDevice("lost", export, cluster)
+            let pace = ["--stream-rate", "150"]
+            var device = try startDevice("lost", export, cluster, further: pace)
             for kill in 1...2 {
                 try await eventually("updates are applied") {
                     try device.records().last { $0["stream"] != nil }?["version"]?.integer ?? 0 > 2 * kill
                 }
                 device.kill()
-                device = try startDevice("lost", export, cluster)
+                device = try startDevice("lost", export, cluster, further: pace)
             }
             let status = try await cluster.finish(job)
             let batches = Set(try audit("lost", cluster).compactMap { $0["sequence"]?.integer })

@@ -5,7 +5,7 @@ public import Learning
 
 /// Where a device's samples come from, in order.
 public protocol SampleStream: Sendable {
-    /// The next samples, at most so many; an empty piece at the stream's end. May wait for them as long as it is wanted.
+    /// The next samples, at most so many; an empty piece at the stream's end. May wait as long as they are wanted.
     ///
     /// - Throws: ``LearningError`` where the source cannot be read.
     mutating func next(_ count: Int, while isWanted: () -> Bool) throws -> StreamPiece
