@@ -183,13 +183,23 @@ struct AdaptationMachine: Sendable {
         }
     }
 
+    /// How right the devices' answers were, where labels are known.
+    private var evaluation: EvaluationSummary {
+        var summary = EvaluationSummary()
+        for report in devices.values.compactMap(\.report) {
+            summary.sampleCount += report.labelled
+            summary.correctCount += report.correct
+        }
+        return summary
+    }
+
     /// One line for a person: how the devices do.
     var summary: String {
         let reports = devices.values.compactMap(\.report)
         let mean = reports.isEmpty ? 0 : reports.reduce(0) { $0 + $1.uncertainty } / Double(reports.count)
         let sent = reports.reduce(0) { $0 + $1.sent }
         let rollbacks = reports.reduce(0) { $0 + $1.rollbacks }
-        let accuracy = status.evaluation.accuracy
+        let accuracy = evaluation.accuracy
         return "\(reports.count) devices: accuracy \(Self.rounded(accuracy)), uncertainty \(Self.rounded(mean)), "
             + "\(sent) samples sent, \(rollbacks) updates taken back, \(status.bytesUp) bytes up, "
             + "\(status.bytesDown) bytes down"
@@ -200,12 +210,7 @@ struct AdaptationMachine: Sendable {
     }
 
     mutating func notify(_ message: String, kind: JobEvent.Kind = .status, _ steps: inout [Step]) {
-        var summary = EvaluationSummary()
-        for report in devices.values.compactMap(\.report) {
-            summary.sampleCount += report.labelled
-            summary.correctCount += report.correct
-        }
-        status.evaluation = summary
+        status.evaluation = evaluation
         steps.append(.notify(JobEvent(kind: kind, status: status, message: message)))
     }
 
