@@ -9,9 +9,21 @@ import Rounds
 
 /// The stream of a device: its thread, the samples that wait, the audit log.
 extension AgentDaemon {
-    /// The batches that an earlier process left, as they are offered.
-    static func waiting(_ store: SampleStore, _ agent: AgentID, _ logger: Logger) throws -> [SampleOffer] {
-        try store.list().filter { $0.agent == agent }.compactMap { key in
+    /// The batches that an earlier process left, as they are offered; those that the site's policy, as it is now, keeps
+    /// from leaving are deleted.
+    static func waiting(
+        _ store: SampleStore,
+        _ site: StreamSite,
+        _ agent: AgentID,
+        _ logger: Logger
+    ) throws -> [SampleOffer] {
+        let kept = try store.list().filter { $0.agent == agent }
+        let withdrawn = try StreamLedger.withdraw(kept, site)
+        for key in withdrawn {
+            logger.warning("the samples \(key) do not leave: the site's policy does not allow it any more")
+            try store.remove(key)
+        }
+        return try kept.filter { !withdrawn.contains($0) }.compactMap { key in
             let bytes = try store.load(key)
             guard let count = sampleCount(bytes) else {
                 logger.warning("the samples \(key) are damaged and are left out")
@@ -87,6 +99,9 @@ extension AgentDaemon {
     /// A batch is small: its pieces are queued at once.
     func sendSamples(_ offer: SampleOffer, transfer: UInt64, offset: Int) {
         guard let samples else { return }
+        guard StreamLedger.isOpen(site?.policy) else {
+            return logger.warning("\(offer.job)/\(offer.sequence) does not leave: the site's policy has expired")
+        }
         do {
             let bytes = try samples.load(SampleKey(job: offer.job, agent: agent, sequence: offer.sequence))
             var position = offset

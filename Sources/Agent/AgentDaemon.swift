@@ -83,7 +83,9 @@ public actor AgentDaemon {
         core = AgentCore(
             configuration: configuration,
             outbox: outbox.list(),
-            samples: try samples.map { try Self.waiting($0, configuration.agent, logger) } ?? [],
+            samples: try site.flatMap { site in
+                try samples.map { try Self.waiting($0, site, configuration.agent, logger) }
+            } ?? [],
             seed: seed
         )
     }

@@ -13,17 +13,14 @@ import Rounds
 
 /// What an adaptation job computes: models, batches, updates. Everything happens on a serial queue of the job's own.
 final class AdaptationWork: @unchecked Sendable {
-    // Sendable: everything but the queue belongs to the queue, the source's bytes never change once they are there.
+    // Sendable: everything but the queue, which never changes, belongs to the queue.
 
     let queue: DispatchQueue
-    private let job: JobID
     private let store: SampleStore
     private var models: AdaptationModels?
     private var clouds: [AgentID: CloudEnd] = [:]
-    private var seed = Seed(0)
 
     init(_ job: JobID, store: SampleStore) {
-        self.job = job
         self.store = store
         queue = DispatchQueue(label: "tributary.coordinator.\(job)")
     }

@@ -46,10 +46,10 @@ import Testing
 
     @Test func whatWasSentBeforeARestartCounts() {
         var gate = PolicyGate(policy(), job: "night")
-        gate.remember(bytes: 700, secondsAgo: 3_600)
-        gate.remember(bytes: 999, secondsAgo: 90_000)
+        gate.remember(bytes: 700, wallSeconds: 0, secondsAgo: 3_600)
+        gate.remember(bytes: 999, wallSeconds: 0, secondsAgo: 90_000)
         // What lies in the future, by a clock that was set back, counts as sent now.
-        gate.remember(bytes: 200, secondsAgo: -500)
+        gate.remember(bytes: 200, wallSeconds: 0, secondsAgo: -500)
         #expect(gate.refusal(bytes: 101, wallSeconds: 0, seconds: 1) == .daySpent)
         #expect(gate.refusal(bytes: 100, wallSeconds: 0, seconds: 1) == nil)
         #expect(gate.refusal(bytes: 700, wallSeconds: 0, seconds: 86_400 - 3_600 + 1) == nil)
@@ -64,6 +64,10 @@ import Testing
         // ... and one set back reopens nothing.
         #expect(gate.refusal(bytes: 1, wallSeconds: 0, seconds: 90_000) == .expired)
         #expect(gate.refusal(bytes: 1, wallSeconds: 0, seconds: .nan) == .expired)
+        // Nor does one that was set back before a restart: the audit log knows how late it was.
+        var again = PolicyGate(policy(end: 10 * Self.day), job: "night")
+        again.remember(bytes: 1, wallSeconds: 10 * Self.day, secondsAgo: 0)
+        #expect(again.refusal(bytes: 1, wallSeconds: 0, seconds: 0) == .expired)
     }
 
     @Test func aPolicyFileIsReadStrictly() throws {

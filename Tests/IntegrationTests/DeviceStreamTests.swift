@@ -220,6 +220,30 @@ struct DeviceStreamTests {
         }
     }
 
+    @Test func whatWaitsDoesNotLeaveOnceTheSiteChangedItsMind() async throws {
+        try await LocalCluster.with { cluster in
+            let export = try await exported(cluster)
+            try await cluster.startCoordinator()
+            _ = try await submit(export, cluster)
+            var device = try startDevice("careful", export, cluster, further: ["--stream-rate", "150"])
+            func waiting() -> [String] {
+                let files = FileManager.default.enumerator(atPath: cluster.folder.path("device-careful/samples"))
+                return (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".samples") }
+            }
+            try await eventually("samples leave") { (try? audit("careful", cluster).count) ?? 0 > 2 }
+            cluster.coordinator.kill()
+            try await eventually("samples wait") { waiting().count > 1 }
+            device.kill()
+            let count = waiting().count
+            device = try startDevice("careful", export, cluster, policy: false)
+            try await eventually("they are withdrawn") { waiting().isEmpty }
+            let refused = try audit("careful", cluster).filter { $0["reason"]?.text == "policy-changed" }
+            #expect(refused.count == count)
+            let log = cluster.folder.path("device-careful/samples-audit.jsonl")
+            #expect(try await cluster.command("samples", "verify", "--audit", log).code == 0)
+        }
+    }
+
     @Test func wrongUseIsToldInOneLine() async throws {
         try await LocalCluster.with { cluster in
             let export = try await exported(cluster)

@@ -204,6 +204,11 @@ extension CoordinatorDriver {
         #expect(driver.receipts() == sealed)
         let told = driver.messages(on: 1).contains { if case .samplesPurged(sealed[0]) = $0 { true } else { false } }
         #expect(told)
+        // Asked once more, as after a lost answer: the same receipt, and nothing new in the journal.
+        driver.say(.operatorRequest(.purge(CoordinatorDriver.device, nil)), on: 99)
+        #expect(driver.receipts() == sealed + sealed)
+        let count = driver.journal.count { if case .samplesPurged = $0 { true } else { false } }
+        #expect(count == 1)
         driver.holdsPurges = false
         driver.offerSamples(2)
         #expect(driver.sampleVerdicts().last?.reason == .purged)

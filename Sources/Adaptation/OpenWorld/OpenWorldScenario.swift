@@ -80,15 +80,10 @@ extension OpenWorldScenario: Decodable {
     ///
     /// - Throws: ``SpecificationError``.
     public init(from decoder: any Decoder) throws {
-        let file = try StrictContainer(decoder, known: ["name", "seeds", "seed", "threads", Self.key])
+        let file = try StrictContainer(decoder, known: Scenarios.headKeys + [Self.key])
         let body: Body = try file.required(Self.key)
         self = body.scenario
-        name = try file.value("name", default: name)
-        seeds = try file.value("seeds", default: seeds)
-        if let seed: UInt64 = try file.optional("seed") { seeds = [seed] }
-        threads = try file.value("threads", default: threads)
-        try file.check(!seeds.isEmpty && seeds.count <= 1_000, "seeds", "a list of 1 to 1000 numbers")
-        try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+        try Scenarios.readHead(file, &name, &seeds, &threads)
     }
 
     private struct Body: Decodable {

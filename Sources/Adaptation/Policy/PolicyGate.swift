@@ -41,8 +41,11 @@ public struct PolicyGate: Sendable {
 
     /// Takes in what the audit log says was sent before the process began.
     ///
-    /// - Parameter secondsAgo: by the wall clock; what lies in the future counts as sent now.
-    public mutating func remember(bytes: Int, secondsAgo: Double) {
+    /// - Parameters:
+    ///   - wallSeconds: when it was sent; a clock that was set back since reopens nothing.
+    ///   - secondsAgo: by the wall clock; what lies in the future counts as sent now.
+    public mutating func remember(bytes: Int, wallSeconds: Int64, secondsAgo: Double) {
+        latestWall = max(latestWall, wallSeconds)
         guard bytes > 0 else { return }
         isSorted = false
         sent.append((-min(max(secondsAgo, 0), Self.day), bytes))

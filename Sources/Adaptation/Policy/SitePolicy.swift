@@ -31,6 +31,13 @@ public struct SitePolicy: Sendable, Hashable {
         self.endSeconds = endSeconds
     }
 
+    /// Whether what was chosen earlier may still leave: the file may have changed since.
+    ///
+    /// - Parameter fields: what it holds.
+    public func allows(_ fields: Set<SampleField>, for job: String, wallSeconds: Int64) -> Bool {
+        names(job) && fields.contains(.pixels) && self.fields.isSuperset(of: fields) && wallSeconds < endSeconds
+    }
+
     /// Whether a job may be sent samples at all.
     public func names(_ job: String) -> Bool { jobs.contains(job) || jobs.contains("*") }
 }

@@ -13,15 +13,10 @@ extension AdaptationScenario: Decodable {
     ///
     /// - Throws: ``SpecificationError``, and what the parts throw.
     public init(from decoder: any Decoder) throws {
-        let file = try StrictContainer(decoder, known: ["name", "seeds", "seed", "threads", Self.key])
+        let file = try StrictContainer(decoder, known: Scenarios.headKeys + [Self.key])
         let body: Body = try file.required(Self.key)
         self = body.scenario
-        name = try file.value("name", default: name)
-        seeds = try file.value("seeds", default: seeds)
-        if let seed: UInt64 = try file.optional("seed") { seeds = [seed] }
-        threads = try file.value("threads", default: threads)
-        try file.check(!seeds.isEmpty && seeds.count <= 1_000, "seeds", "a list of 1 to 1000 numbers")
-        try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+        try Scenarios.readHead(file, &name, &seeds, &threads)
     }
 
     /// What lies under `adaptation`.
@@ -120,8 +115,26 @@ extension AdaptationScenario: Decodable {
     }
 }
 
-/// Turns errors of other modules into those of a scenario file.
+/// What all scenario files share: their head, and errors of other modules as those of a file.
 enum Scenarios {
+    /// The keys of every scenario file beside its own one.
+    static let headKeys = ["name", "seeds", "seed", "threads"]
+
+    /// Reads ``headKeys``; what is missing stays as it is.
+    static func readHead(
+        _ file: StrictContainer,
+        _ name: inout String,
+        _ seeds: inout [UInt64],
+        _ threads: inout Int
+    ) throws {
+        name = try file.value("name", default: name)
+        seeds = try file.value("seeds", default: seeds)
+        if let seed: UInt64 = try file.optional("seed") { seeds = [seed] }
+        threads = try file.value("threads", default: threads)
+        try file.check(!seeds.isEmpty && seeds.count <= 1_000, "seeds", "a list of 1 to 1000 numbers")
+        try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+    }
+
     static func value<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()

@@ -30,7 +30,11 @@ struct StreamLedger {
         audit = try AuditLog(in: site.state) { line in
             guard let record = try? JSONDecoder().decode(AuditRecord.self, from: Data(line.utf8)) else { return }
             if record.event == .sent {
-                gate.remember(bytes: record.bytes, secondsAgo: Double(now - record.time))
+                gate.remember(
+                    bytes: record.bytes,
+                    wallSeconds: record.time,
+                    secondsAgo: Double(now - record.time)
+                )
             }
             if record.event == .purged { noted.insert(record.digest) }
             if record.job == task.job.number { last = max(last, record.sequence) }
@@ -119,6 +123,41 @@ struct StreamLedger {
         record.reason = reason
         // What happened to a sample that is gone is worth a line, but a full disk must not stop the stream.
         try? audit.append([Self.line(record)])
+    }
+
+    /// Whether the policy's last day is not over.
+    static func isOpen(_ policy: SitePolicy?) -> Bool { policy.map { wallSeconds < $0.endSeconds } ?? false }
+
+    /// The batches of an earlier process that the policy keeps from leaving now, noted as such.
+    ///
+    /// What a batch holds, and for which job, is in the audit log; one that is not there does not leave.
+    ///
+    /// - Throws: `LedgerError`.
+    static func withdraw(_ kept: [SampleKey], _ site: StreamSite) throws(LedgerError) -> Set<SampleKey> {
+        guard let agent = kept.first?.agent else { return [] }
+        var allowed: Set<SampleKey> = []
+        let now = wallSeconds
+        let log = try AuditLog(in: site.state) { text in
+            guard let record = try? JSONDecoder().decode(AuditRecord.self, from: Data(text.utf8)),
+                record.event == .sent, record.job > 0
+            else { return }
+            let key = SampleKey(job: JobID(record.job), agent: agent, sequence: record.sequence)
+            let fields = Set(record.fields ?? SampleField.allCases)
+            if site.policy?.allows(fields, for: record.name ?? "", wallSeconds: max(now, record.time)) == true {
+                allowed.insert(key)
+            } else {
+                allowed.remove(key)
+            }
+        }
+        let withdrawn = kept.filter { !allowed.contains($0) }
+        try log.append(
+            withdrawn.map { key in
+                var record = AuditRecord(.refused, time: now, job: key.job, sequence: key.sequence, digest: "")
+                record.reason = "policy-changed"
+                return line(record)
+            }
+        )
+        return Set(withdrawn)
     }
 
     /// Notes a deletion while no stream is answered.

@@ -61,6 +61,7 @@ public final class AuditLog {
     /// - Parameter lines: each is given the digest of the line before it.
     /// - Throws: ``LedgerError``; then none of them is in the log.
     public func append(_ lines: [(_ previous: String) -> String]) throws(LedgerError) {
+        guard !lines.isEmpty else { return }
         var previous = lastDigest
         var text = ""
         for line in lines {

@@ -174,12 +174,15 @@ extension AdaptationMachine {
 
     // MARK: - Deleting
 
-    /// Begins to delete what is held of an agent; no steps where another deletion is under way.
+    /// Begins to delete what is held of an agent; nil where samples are being stored or deleted.
+    ///
+    /// Where nothing is held any more the last receipt is given again: every receipt names at least one batch.
     mutating func purge(_ agent: AgentID) -> [Step]? {
         var device = devices[agent] ?? DeviceRecord()
         guard !device.isPurging, device.upload?.state != .storing, device.upload?.state != .recording else {
             return nil
         }
+        if device.kept.isEmpty, let receipt = device.receipts.last { return [.answerPurge(receipt)] }
         device.isPurging = true
         device.upload = nil
         devices[agent] = device

@@ -38,6 +38,9 @@ struct DeviceRecord: Sendable {
     /// The bytes accepted since the day began, and when that was.
     var day: (began: Instant, bytes: Int)?
 
+    /// Whether there is something to delete, or a receipt of what was deleted.
+    var hasHeldSamples: Bool { !kept.isEmpty || !receipts.isEmpty }
+
     /// How often its samples were deleted.
     var generation: UInt32 { UInt32(receipts.count) }
 

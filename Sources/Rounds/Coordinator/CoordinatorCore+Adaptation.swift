@@ -148,8 +148,9 @@ extension CoordinatorCore {
             let text = "\(job) is no adaptation job here; `tributary samples list` shows who holds samples"
             return refuse(.unknownJob, text, connection, &actions)
         }
-        let holders = adaptations.filter { (job == nil || $0.key == job) && $0.value.devices[agent] != nil }.keys
-            .sorted()
+        let holders = adaptations.keys.sorted().filter { id in
+            (job == nil || id == job) && adaptations[id]?.devices[agent]?.hasHeldSamples == true
+        }
         guard !holders.isEmpty else {
             return refuse(.unknownJob, "nothing is held of \(agent); nothing to delete", connection, &actions)
         }

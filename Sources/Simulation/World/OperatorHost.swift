@@ -65,6 +65,13 @@ final class OperatorHost {
         send(.operatorRequest(.purge(agent, nil)))
     }
 
+    private func purgeAgain(_ agent: AgentID) {
+        clock.schedule(after: .seconds(5)) { [weak self] in
+            guard let self, wantedPurge == agent else { return }
+            send(.operatorRequest(.purge(agent, nil)))
+        }
+    }
+
     private func call() {
         calls += 1
         let attempt = network.dial(self, link: link)
@@ -164,6 +171,7 @@ extension OperatorHost: VirtualDialer {
             }
             if reason == .invalidJob { observer?.violation("a job was refused: \(text)") }
             isSubmitting = false
+            if let wantedPurge { purgeAgain(wantedPurge) }
             listAgain(after: .seconds(5))
         case .goodbye:
             closed(connection, "goodbye")
