@@ -72,7 +72,9 @@ let package = Package(
         module("Adaptation", ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         module(
             "RoundWork",
-            ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"]
+            [
+                "Adaptation", "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding",
+            ]
         ),
 
         // The shells.

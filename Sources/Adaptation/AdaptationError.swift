@@ -11,6 +11,7 @@ public struct AdaptationError: Error, Sendable, CustomStringConvertible {
             case staleVersion
             case missingInput
             case notFinite
+            case unsupportedModel
         }
         private let name: Name
 
@@ -26,6 +27,8 @@ public struct AdaptationError: Error, Sendable, CustomStringConvertible {
         public static let missingInput = Code(name: .missingInput)
         /// A value is infinite or not a number.
         public static let notFinite = Code(name: .notFinite)
+        /// A model that a method cannot work on.
+        public static let unsupportedModel = Code(name: .unsupportedModel)
 
         /// The code's stable name.
         public var description: String { name.rawValue }

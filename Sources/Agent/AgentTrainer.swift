@@ -190,16 +190,7 @@ public final class AgentTrainer: @unchecked Sendable {
                 let base = try heldModel(task.base)
                 let architecture = try ModelArchitecture(task.model)
                 guard let test = data.test else { return completion(.success(EvaluationSummary())) }
-                let outcome = try evaluation(task, base, architecture, Samples(test))
-                completion(
-                    .success(
-                        EvaluationSummary(
-                            sampleCount: UInt64(outcome.sampleCount),
-                            correctCount: UInt64(outcome.correctCount),
-                            lossSum: outcome.lossSum
-                        )
-                    )
-                )
+                completion(.success(try evaluation(task, base, architecture, Samples(test))))
             } catch {
                 completion(.failure(Self.failure(error)))
             }
@@ -249,11 +240,14 @@ public final class AgentTrainer: @unchecked Sendable {
         _ base: ParameterVector,
         _ architecture: ModelArchitecture,
         _ samples: Samples
-    ) throws -> EvaluationOutcome {
-        let memory = try remembered(task.job)
-        let trainer = trainer(for: architecture)
-        let parameters = try trainer.evaluationParameters(base: base, memory: memory)
-        return try trainer.evaluate(parameters: parameters, samples: samples)
+    ) throws -> EvaluationSummary {
+        try ClientEvaluation.run(
+            base,
+            layout: task.layout,
+            samples: samples,
+            memory: remembered(task.job),
+            trainer: trainer(for: architecture)
+        )
     }
 
     private func trainer(for architecture: ModelArchitecture) -> LocalTrainer {

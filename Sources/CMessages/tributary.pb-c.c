@@ -908,6 +908,51 @@ void   tributary__v1__evaluation_summary__free_unpacked
   assert(message->base.descriptor == &tributary__v1__evaluation_summary__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   tributary__v1__answer_counts__init
+                     (Tributary__V1__AnswerCounts         *message)
+{
+  static const Tributary__V1__AnswerCounts init_value = TRIBUTARY__V1__ANSWER_COUNTS__INIT;
+  *message = init_value;
+}
+size_t tributary__v1__answer_counts__get_packed_size
+                     (const Tributary__V1__AnswerCounts *message)
+{
+  assert(message->base.descriptor == &tributary__v1__answer_counts__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t tributary__v1__answer_counts__pack
+                     (const Tributary__V1__AnswerCounts *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &tributary__v1__answer_counts__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t tributary__v1__answer_counts__pack_to_buffer
+                     (const Tributary__V1__AnswerCounts *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &tributary__v1__answer_counts__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Tributary__V1__AnswerCounts *
+       tributary__v1__answer_counts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Tributary__V1__AnswerCounts *)
+     protobuf_c_message_unpack (&tributary__v1__answer_counts__descriptor,
+                                allocator, len, data);
+}
+void   tributary__v1__answer_counts__free_unpacked
+                     (Tributary__V1__AnswerCounts *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &tributary__v1__answer_counts__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   tributary__v1__client_spread__init
                      (Tributary__V1__ClientSpread         *message)
 {
@@ -3717,7 +3762,7 @@ const ProtobufCMessageDescriptor tributary__v1__task_failure__descriptor =
   (ProtobufCMessageInit) tributary__v1__task_failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_descriptors[4] =
+static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_descriptors[5] =
 {
   {
     "sample_count",
@@ -3767,8 +3812,21 @@ static const ProtobufCFieldDescriptor tributary__v1__evaluation_summary__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "answers",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__EvaluationSummary, answers),
+    &tributary__v1__answer_counts__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned tributary__v1__evaluation_summary__field_indices_by_name[] = {
+  4,   /* field[4] = answers */
   1,   /* field[1] = correct_count */
   2,   /* field[2] = loss_sum */
   0,   /* field[0] = sample_count */
@@ -3777,7 +3835,7 @@ static const unsigned tributary__v1__evaluation_summary__field_indices_by_name[]
 static const ProtobufCIntRange tributary__v1__evaluation_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor =
 {
@@ -3787,11 +3845,75 @@ const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor =
   "Tributary__V1__EvaluationSummary",
   "tributary.v1",
   sizeof(Tributary__V1__EvaluationSummary),
-  4,
+  5,
   tributary__v1__evaluation_summary__field_descriptors,
   tributary__v1__evaluation_summary__field_indices_by_name,
   1,  tributary__v1__evaluation_summary__number_ranges,
   (ProtobufCMessageInit) tributary__v1__evaluation_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tributary__v1__answer_counts__field_descriptors[3] =
+{
+  {
+    "classes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AnswerCounts, classes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seen_classes",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Tributary__V1__AnswerCounts, seen_classes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "counts",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Tributary__V1__AnswerCounts, n_counts),
+    offsetof(Tributary__V1__AnswerCounts, counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tributary__v1__answer_counts__field_indices_by_name[] = {
+  0,   /* field[0] = classes */
+  2,   /* field[2] = counts */
+  1,   /* field[1] = seen_classes */
+};
+static const ProtobufCIntRange tributary__v1__answer_counts__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor tributary__v1__answer_counts__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "tributary.v1.AnswerCounts",
+  "AnswerCounts",
+  "Tributary__V1__AnswerCounts",
+  "tributary.v1",
+  sizeof(Tributary__V1__AnswerCounts),
+  3,
+  tributary__v1__answer_counts__field_descriptors,
+  tributary__v1__answer_counts__field_indices_by_name,
+  1,  tributary__v1__answer_counts__number_ranges,
+  (ProtobufCMessageInit) tributary__v1__answer_counts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tributary__v1__client_spread__field_descriptors[5] =

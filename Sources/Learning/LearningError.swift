@@ -13,6 +13,7 @@ public struct LearningError: Error, Sendable, CustomStringConvertible {
             case unsupportedType
             case missingData
             case labelOutOfRange
+            case missingLabel
             case impossibleSplit
             case unknownModel
             case unknownTrainer
@@ -37,6 +38,8 @@ public struct LearningError: Error, Sendable, CustomStringConvertible {
         public static let missingData = Code(name: .missingData)
         /// A label that is not one of the model's classes.
         public static let labelOutOfRange = Code(name: .labelOutOfRange)
+        /// Samples without a label where each needs one.
+        public static let missingLabel = Code(name: .missingLabel)
         /// More parts than the samples allow.
         public static let impossibleSplit = Code(name: .impossibleSplit)
         /// No built-in model has this kind, or its sizes make no model.

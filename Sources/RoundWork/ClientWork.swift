@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Adaptation
 import Digest
 package import Learning
 package import ModelState
@@ -84,6 +85,21 @@ package struct ClientWork: Sendable {
     ) throws -> Result {
         let begin = ContinuousClock().now
         var trainedSamples = 0
+        if let settings = methods.openWorld {
+            let training = try openWorldTraining(settings)
+            let outcome = try delta.withMutableElements { elements in
+                try training.train(from: base, samples: samples, seed: Seed(task.seed), into: elements) { progress in
+                    trainedSamples = progress.samplesSeen
+                    return onStep(progress)
+                }
+            }
+            return Result(
+                outcome: outcome,
+                trainedSamples: trainedSamples,
+                trainingTime: ContinuousClock().now - begin,
+                state: memory.state
+            )
+        }
         var state = memory.state
         let modelCount = architecture.layout.elementCount
         let isWhole = modelCount == base.count
@@ -110,6 +126,17 @@ package struct ClientWork: Sendable {
             trainedSamples: trainedSamples,
             trainingTime: ContinuousClock().now - begin,
             state: state
+        )
+    }
+
+    private func openWorldTraining(_ settings: OpenWorldSettings) throws -> OpenWorldTraining {
+        guard let tensors = OpenWorldTensors(of: task.layout) else { throw Mismatch(model: task.model.kind) }
+        return OpenWorldTraining(
+            model: architecture,
+            specification: task.training,
+            settings: settings,
+            tensors: tensors,
+            round: Int(task.key.round.value)
         )
     }
 
@@ -181,17 +208,42 @@ extension ClientMemory {
     }
 }
 
-/// The tensors that travel: the model's, and a control variate for each where the job's methods have them.
+/// The tensors that travel: the model's, and a control variate for each where the job's methods have them, or FedoSSL's
+/// (``OpenWorldTensors``).
 package enum TravellingLayout {
     /// The layout of a job.
     package static func make(_ architecture: ModelArchitecture, _ methods: ClientMethods) throws -> TensorLayout {
-        guard methods.sendsControlVariate else { return architecture.layout }
         let tensors = architecture.layout.tensors
+        if let settings = methods.openWorld { return try openWorld(architecture, settings) }
+        guard methods.sendsControlVariate else { return architecture.layout }
         return try TensorLayout(
             tensors
                 + tensors.map {
                     TensorLayout.Tensor(name: TensorLayout.controlPrefix + $0.name, shape: $0.shape, role: $0.role)
                 }
+        )
+    }
+
+    private static func openWorld(
+        _ architecture: ModelArchitecture,
+        _ settings: OpenWorldSettings
+    ) throws -> TensorLayout {
+        let (width, classes) = (try OpenWorldHead.width(architecture), architecture.classCount)
+        guard classes <= AnswerCounts.maximumClasses else {
+            throw LearningError(
+                .invalidSpecification,
+                "fedossl tells at most \(AnswerCounts.maximumClasses) classes apart, not \(classes); "
+                    + "lower model.classes"
+            )
+        }
+        return try TensorLayout(
+            architecture.layout.tensors
+                + OpenWorldTensors.tensors(
+                    classes: classes,
+                    seenClasses: settings.seenClasses(of: architecture),
+                    width: width,
+                    clusterCount: settings.clusterCount
+                )
         )
     }
 }

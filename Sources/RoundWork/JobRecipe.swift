@@ -63,12 +63,16 @@ public struct JobRecipe: Sendable {
                     + "strategy.rule must be fedavg without pre-aggregators, not \(specification.strategy.rule)"
             )
         }
-        if Self.sendsDifferences(uplink), methods.sendsControlVariate {
-            throw SpecificationError(.invalidValue, "'codec.uplink' with ef21 does not go with scaffold; use ef14")
+        if Self.sendsDifferences(uplink), methods.sendsControlVariate || methods.openWorld != nil {
+            throw SpecificationError(
+                .invalidValue,
+                "'codec.uplink' with ef21 does not go with scaffold and fedossl; use ef14"
+            )
         }
         coordinatorRemembers =
             isAnchored || Self.sendsDifferences(uplink) || specification.strategy.optimizer != "plain"
             || ["fedasync", "fedld", "centered-clipping"].contains(specification.strategy.rule)
+            || methods.openWorld != nil
         try Self.checkRounds(specification, methods)
         _ = try strategy(for: RoundNumber.initial.next)
     }
@@ -88,11 +92,13 @@ public struct JobRecipe: Sendable {
                 "'strategy.rule' fedasync mixes models at the pace alpha; leave optimizer and server_learning_rate out"
             )
         }
-        guard mode != .synchronous, methods.sendsControlVariate || strategy.optimizer == "feddyn" else { return }
+        let keepsStep =
+            methods.sendsControlVariate || methods.openWorld != nil || strategy.optimizer == "feddyn"
+        guard mode != .synchronous, keepsStep else { return }
         throw SpecificationError(
             .invalidValue,
-            "'round.mode' \(mode.rawValue) does not go with scaffold and feddyn, whose clients and server keep step; "
-                + "use synchronous rounds"
+            "'round.mode' \(mode.rawValue) does not go with scaffold, feddyn and fedossl, whose clients and server "
+                + "keep step; use synchronous rounds"
         )
     }
 
@@ -130,10 +136,20 @@ public struct JobRecipe: Sendable {
                 optimizer: made.optimizer
             )
         }
+        let modelTensorCount = architecture.layout.tensors.count
+        if let settings = methods.openWorld {
+            let rule = CalibratedRule(
+                made.rule,
+                modelTensorCount: modelTensorCount,
+                settings: settings,
+                round: round
+            )
+            return AggregationStrategy(rule: rule, optimizer: made.optimizer)
+        }
         guard methods.sendsControlVariate else { return made }
         let rule = ControlledRule(
             made.rule,
-            modelTensorCount: architecture.layout.tensors.count,
+            modelTensorCount: modelTensorCount,
             clientCount: specification.minimumAgents
         )
         return AggregationStrategy(rule: rule, optimizer: made.optimizer)

@@ -9,7 +9,7 @@ extension LearningError {
         switch code {
         case .diverged: .diverged
         case .unknownModel, .unknownTrainer, .invalidSpecification, .unknownKey: .unknownModel
-        case .labelOutOfRange, .shapeMismatch, .missingData, .malformedFile, .fileAccess: .unusableData
+        case .labelOutOfRange, .missingLabel, .shapeMismatch, .missingData, .malformedFile, .fileAccess: .unusableData
         default: .trainerFailed
         }
     }

@@ -31,6 +31,15 @@ struct BitIdenticalModelTests {
             training: "{local_epochs: 2, batch_size: 16, learning_rate: 0.05, momentum: 0.5}",
             data: "glyphs?samples=150&test=30"
         ),
+        TestJob(
+            name: "classes-without-labels",
+            rounds: 5,
+            agents: 3,
+            training: OpenWorldJobTests.training,
+            data: OpenWorldJobTests.data,
+            split: "rare:2",
+            further: "strategy: fedossl"
+        ),
     ]
 
     @Test(arguments: jobs)

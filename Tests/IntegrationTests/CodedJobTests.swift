@@ -22,6 +22,15 @@ struct CodedJobTests {
             agents: 3,
             further: "codec: {uplink: \"ecdq:bits=3\", downlink: \"eden:bits=4\", anchor: fp32}\nstrategy: scaffold"
         ),
+        TestJob(
+            name: "calibrated",
+            rounds: 30,
+            agents: 3,
+            training: OpenWorldJobTests.training,
+            data: OpenWorldJobTests.data,
+            split: "rare:2",
+            further: "strategy: fedossl"
+        ),
     ]
 
     @Test(arguments: jobs)
@@ -47,7 +56,8 @@ struct CodedJobTests {
     @Test func bufferedRoundsGoOnThroughKillsAndCountEachUpdateOnce() async throws {
         let job = TestJob(
             name: "buffered",
-            rounds: 60,
+            // So many that a fast coordinator does not end the job before a slow machine kills it.
+            rounds: 600,
             agents: 4,
             round: "{mode: buffered, cohort: 2}",
             further: "strategy: fedbuff"

@@ -43,9 +43,35 @@ import Testing
         ]
         let released = try ClientMethods(settings: ["hypergradient": 2])
         #expect(try ClientMethods(settings: ["hypergradient": 2, "hypergradient_clients": 5]) != released)
-        for key in ClientMethods.knownSettings where key != "hypergradient_clients" {
-            #expect(try ClientMethods(settings: [key: others[key] ?? 1]) != plain, "\(key)")
+        let open = try ClientMethods(settings: ["fedossl": 1])
+        #expect(open != plain)
+        for key in ClientMethods.knownSettings where key != "hypergradient_clients" && key != "fedossl" {
+            guard key.hasPrefix("fedossl") else {
+                #expect(try ClientMethods(settings: [key: others[key] ?? 1]) != plain, "\(key)")
+                continue
+            }
+            let value = key == "fedossl_unlabelled" ? 0.0 : 1.0
+            #expect(try ClientMethods(settings: ["fedossl": 1, key: value]) != open, "\(key)")
+            #expect(learningErrorCode { _ = try ClientMethods(settings: [key: value]) } == .invalidSpecification)
         }
+    }
+
+    @Test func openWorldSettingsAreThoseOfItsTable() throws {
+        let settings = try #require(try ClientMethods(settings: ["fedossl": 1]).openWorld)
+        #expect(settings.suppression == 2 && settings.base == 0.2 && settings.alignment == 0.5)
+        #expect(settings.clusterFloor == 0.95 && settings.clusterCount == 32 && settings.usesUnlabelled)
+        #expect(settings.seenClasses == nil && settings.supervisedRounds == 0)
+        #expect(!settings.calibrates(after: 4) && settings.calibrates(after: 5))
+        let off = try #require(try ClientMethods(settings: ["fedossl": 1, "fedossl_suppression": 0]).openWorld)
+        #expect(off.suppression == 0)
+        for settings: [String: Double] in [
+            ["fedossl_base": 1.5], ["fedossl_base": 0], ["fedossl_clusters": 0], ["fedossl_alignment": -1],
+            ["fedossl_seen": 0.5], ["fedossl_unlabelled": 2], ["margin_lambda": 0.1],
+        ] {
+            let all = settings.merging(["fedossl": 1]) { $1 }
+            #expect(learningErrorCode { _ = try ClientMethods(settings: all) } == .invalidSpecification, "\(settings)")
+        }
+        #expect(try ClientMethods(settings: ["fedossl": 1, "margin_lambda": 0]).openWorld != nil)
     }
 
     @Test func valuesOutOfRangeAreRefused() {

@@ -18,7 +18,8 @@ import Testing
         "idx:relative/folder?test=0.1&part=1/1", "npz:/data/a.npz?part=2/9&split=shards:2",
         "csv:/data/a.csv?label=num&client=subject#&skip=a,3&binary=1&standardize=0&test=0.25&split=natural",
         "csv:/data/a.csv?seed=18446744073709551615", "idx:/data/mnist?part=1/10&split=labels:3",
-        "idx:/data/mnist?part=1/10&split=balanced-dirichlet:0.5",
+        "idx:/data/mnist?part=1/10&split=balanced-dirichlet:0.5", "glyphs?seen=6", "npz:/data/a.npz?labelled=0.25",
+        "idx:/data/mnist?limit=6000&seen=6&labelled=0.5&part=1/5&split=rare:2",
     ]) func textSurvivesARoundTrip(text: String) throws {
         let specification = try DataSpecification(parsing: text)
         #expect(specification.description == text)
@@ -31,11 +32,13 @@ import Testing
             "idx:a?split=random", "idx:a?split=dirichlet:0", "idx:a?split=dirichlet:x", "idx:a?split=labels:0",
             "idx:a?split=labels:x", "idx:a?split=balanced-dirichlet:0", "idx:a?seed=-1", "idx:a?seed=",
             "idx:a?seed=1&seed=1", "csv:a?binary=yes", "glyphs?samples=0", "idx:a?part=1/99999999999",
+            "idx:a?split=rare:0", "idx:a?labelled=1.5", "idx:a?seen=x", "csv:a?limit=0",
         ] {
             #expect(code { _ = try DataSpecification(parsing: text) } == .invalidSpecification, "\(text)")
         }
         #expect(code { _ = try DataSpecification(parsing: "idx:a?lable=3") } == .unknownKey)
         #expect(code { _ = try DataSpecification(parsing: "glyphs?binary=1") } == .unknownKey)
+        #expect(code { _ = try DataSpecification(parsing: "synthetic?seen=1") } == .unknownKey)
     }
 
     @Test func glyphPartsAreThoseOfTheWholeAndTheirTestSharesCoverIt() throws {

@@ -13,7 +13,7 @@ import Testing
 
     private static let splits: [DataSplit] = [
         .iid, .dirichlet(concentration: 0.1), .dirichlet(concentration: 0.5), .dirichlet(concentration: 100),
-        .shards(perClient: 2), .natural,
+        .shards(perClient: 2), .rare(classes: 2), .natural,
     ]
 
     @Test(arguments: splits) func everySampleBelongsToExactlyOneClient(split: DataSplit) throws {

@@ -66,6 +66,15 @@ import Testing
         #expect(try held.requireTrain().count == 3 && held.requireTest().count == 1)
     }
 
+    @Test func anIDXLabelOf255IsNone() throws {
+        let folder = try TemporaryFolder()
+        folder.write("train-images-idx3-ubyte", images(4))
+        folder.write("train-labels-idx1-ubyte", [0, 0, 8, 1] + bigEndian(4) + [3, 255, 0, 255])
+        let train = try DataSpecification(parsing: "idx:\(folder.path)").load().requireTrain()
+        #expect((0..<4).map { train.label(of: $0) } == [3, nil, 0, nil])
+        #expect(train.classCount == 4)
+    }
+
     @Test func damagedIDXFilesAreRefused() throws {
         let good = images(4)
         let packed = Self.compress(good, windowBits: 31)
@@ -140,7 +149,11 @@ import Testing
             archive([("x_train", values), ("y_train", labels), ("c_train", clients)], deflated: true)
         )
         let train = try DataSpecification(parsing: "npz:\(path)?test=0").load().requireTrain()
-        #expect(train.clients == [2, 0, 2])
+        #expect(train.clients == [2, 0, 2] && train.isLabelled == nil)
+        let some = array("<i4", "(3,)", little(1, 4) + little(-1, 4) + little(0, 4))
+        let partly = folder.write("p.npz", archive([("x_train", values), ("y_train", some)], deflated: true))
+        let table = try DataSpecification(parsing: "npz:\(partly)?test=0").load().requireTrain()
+        #expect((0..<3).map { table.label(of: $0) } == [1, nil, 0])
         let wrong = folder.write(
             "b.npz",
             archive(
@@ -209,7 +222,7 @@ import Testing
         #expect(refusal(array("|u1", "(3, 2)", [1, 2, 3, 4]), labels) == .malformedFile)
         #expect(refusal(array("|u1", "(1000000000, 1000000000)", [1]), labels) == .tooLarge)
         #expect(refusal(images, array("|u1", "(3,)", [0, 1, 2])) == .malformedFile)
-        #expect(refusal(images, array("<i4", "(2,)", little(-1, 4) + little(0, 4))) == .labelOutOfRange)
+        #expect(refusal(images, array("<i4", "(2,)", little(-2, 4) + little(0, 4))) == .labelOutOfRange)
         let nan = little(Int(Float.nan.bitPattern), 4)
         #expect(refusal(array("<f4", "(2, 1)", nan + nan), labels) == .malformedFile)
         #expect(code { try load(archive([("z", images)], deflated: false)) } == .missingData)
@@ -220,6 +233,14 @@ import Testing
     private func load(_ text: String, _ query: String = "") throws -> Dataset {
         let folder = try TemporaryFolder()
         return try DataSpecification(parsing: "csv:\(folder.write("a.csv", Array(text.utf8)))\(query)").load()
+    }
+
+    @Test func csvRowsWithoutALabelAreNeverHeldOut() throws {
+        let rows = (0..<40).map { $0 % 4 == 0 ? "\($0)," : "\($0),\($0 % 3)" }.joined(separator: "\n")
+        let data = try load("x,y\n\(rows)\n", "?test=0.5")
+        let (train, test) = (try data.requireTrain(), try data.requireTest())
+        #expect(test.isLabelled?.allSatisfy { $0 } ?? true)
+        #expect(train.isLabelled?.count { !$0 } == 10 && train.count + test.count == 40)
     }
 
     @Test func csvColumnsAreChosenFilledAndStandardized() throws {
@@ -254,7 +275,6 @@ import Testing
         #expect(code { _ = try load("1,0\n2\n") } == .malformedFile)
         #expect(code { _ = try load("1,0\nx,1\n") } == .malformedFile)
         #expect(code { _ = try load("1,0\ninf,1\n") } == .malformedFile)
-        #expect(code { _ = try load("1,0\n2,?\n") } == .malformedFile)
         #expect(code { _ = try load("1,0\n2,0.5\n") } == .labelOutOfRange)
         #expect(code { _ = try load("1,0\n2,-1\n") } == .labelOutOfRange)
         #expect(code { _ = try load("1\n2\n") } == .malformedFile)

@@ -60,7 +60,11 @@ struct LedgerFacts {
         case 1:
             let rounds = UInt32(state.committed.count)
             let round = max(rounds, state.evaluation?.round.value ?? 0)
-            let summary = EvaluationSummary(sampleCount: generator.next(), correctCount: 7, lossSum: generator.normal())
+            var summary = EvaluationSummary(sampleCount: generator.next(), correctCount: 7, lossSum: generator.normal())
+            if generator.below(2) == 0 {
+                let counts = (0..<9).map { _ in UInt64(generator.below(1_000)) }
+                summary.answers = AnswerCounts(classes: 3, seenClasses: generator.below(4), counts: counts)
+            }
             return [.evaluated(job, RoundNumber(round), summary)]
         default: break
         }

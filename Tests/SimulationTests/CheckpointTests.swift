@@ -20,6 +20,7 @@ import Testing
         ],
         "control variates": ["strategy": "scaffold"],
         "personal models": ["strategy": "ditto"],
+        "classes without labels": OpenWorldCase.changes,
         "devices in virtual time": [
             "round": ["cohort": 4, "over_selection": 0.5] as [String: any Sendable],
             "devices": ["delay": "pareto:1,1.1", "failure": 0.2] as [String: any Sendable],

@@ -19,6 +19,7 @@ import Testing
             "round": ["cohort": 3] as [String: any Sendable],
         ],
         "personal models": ["strategy": "ditto"],
+        "classes without labels": OpenWorldCase.changes,
         "a robust rule under attack": [
             "strategy": ["rule": "median"] as [String: any Sendable], "clients": 9,
             "attack": ["name": "sign-flip", "clients": 2] as [String: any Sendable],

@@ -21,7 +21,9 @@ import Testing
         "Ledger": ["Digest", "ModelState", "Rounds", "UpdateCoding"],
         "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"],
         "Adaptation": ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
-        "RoundWork": ["Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding"],
+        "RoundWork": [
+            "Adaptation", "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding",
+        ],
         "Coordinator": [
             "Adaptation", "Aggregation", "Digest", "EventLoop", "Learning", "Ledger", "Messaging", "ModelState",
             "Randomness",

@@ -281,6 +281,13 @@ struct RandomMessages {
 
     private mutating func summary(limit: UInt64) -> EvaluationSummary {
         let samples = count(limit)
-        return EvaluationSummary(sampleCount: samples, correctCount: count(samples), lossSum: number())
+        var summary = EvaluationSummary(sampleCount: samples, correctCount: count(samples), lossSum: number())
+        if random.below(3) == 0 {
+            let classes = 1 + random.below(AnswerCounts.maximumClasses)
+            var counts = [UInt64](repeating: 0, count: classes * classes)
+            counts[random.below(counts.count)] = samples
+            summary.answers = AnswerCounts(classes: classes, seenClasses: random.below(classes + 1), counts: counts)
+        }
+        return summary
     }
 }

@@ -68,6 +68,18 @@ enum VectorExamples {
                 outcome: EvaluationSummary(sampleCount: 120, correctCount: 97, lossSum: 31.5)
             )
         ),
+        "evaluation of classes without labels": .evaluation(
+            EvaluationReport(
+                job: JobID(7),
+                round: RoundNumber(3),
+                outcome: EvaluationSummary(
+                    sampleCount: 306,
+                    correctCount: 200,
+                    lossSum: 0.5,
+                    answers: AnswerCounts(classes: 3, seenClasses: 2, counts: [100, 1, 0, 0, 100, 2, 3, 0, 100])
+                )
+            )
+        ),
         "evaluation of no samples": .evaluation(
             EvaluationReport(job: JobID(7), round: .initial, outcome: EvaluationSummary())
         ),

@@ -24,10 +24,10 @@ public struct SuppressedConfidence: Sendable, Hashable {
     }
 
     /// The weights by class, from how many samples were taken for each.
-    public func weights(counts: [Int]) -> [Float] {
+    public func weights(counts: [Double]) -> [Float] {
         let largest = counts.max() ?? 0
         return counts.map { count in
-            largest > 0 ? Glibc.powf(base, 1 - Float(max(count, 0)) / Float(largest)) : base
+            largest > 0 ? Glibc.powf(base, 1 - Float(max(count, 0) / largest)) : base
         }
     }
 }

@@ -36,6 +36,7 @@ typedef struct Tributary__V1__TaskCancellation Tributary__V1__TaskCancellation;
 typedef struct Tributary__V1__TaskProgress Tributary__V1__TaskProgress;
 typedef struct Tributary__V1__TaskFailure Tributary__V1__TaskFailure;
 typedef struct Tributary__V1__EvaluationSummary Tributary__V1__EvaluationSummary;
+typedef struct Tributary__V1__AnswerCounts Tributary__V1__AnswerCounts;
 typedef struct Tributary__V1__ClientSpread Tributary__V1__ClientSpread;
 typedef struct Tributary__V1__EvaluationReport Tributary__V1__EvaluationReport;
 typedef struct Tributary__V1__BlobRequest Tributary__V1__BlobRequest;
@@ -1052,10 +1053,42 @@ struct  Tributary__V1__EvaluationSummary
    * How the clients' own accuracies differ, in a job's status; unset in a report.
    */
   Tributary__V1__ClientSpread *spread;
+  /*
+   * Which answers the samples got; set in FedoSSL jobs only (their models have tensors named control.fedossl...), where
+   * it must be.
+   */
+  Tributary__V1__AnswerCounts *answers;
 };
 #define TRIBUTARY__V1__EVALUATION_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__evaluation_summary__descriptor) \
-    , 0, 0, 0, NULL }
+    , 0, 0, 0, NULL, NULL }
+
+
+/*
+ * Which answers samples got, by class, where some classes were labelled nowhere: the answers get their names when all
+ * clients' counts were added up.
+ */
+struct  Tributary__V1__AnswerCounts
+{
+  ProtobufCMessage base;
+  /*
+   * The classes, 1 to 64.
+   */
+  uint32_t classes;
+  /*
+   * The classes of which samples were labelled, those from 0; not more than classes.
+   */
+  uint32_t seen_classes;
+  /*
+   * How many samples of each class (columns) got each answer (rows), row by row: classes x classes numbers, whose sum is
+   * sample_count.
+   */
+  size_t n_counts;
+  uint64_t *counts;
+};
+#define TRIBUTARY__V1__ANSWER_COUNTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tributary__v1__answer_counts__descriptor) \
+    , 0, 0, 0,NULL }
 
 
 /*
@@ -2355,6 +2388,25 @@ Tributary__V1__EvaluationSummary *
 void   tributary__v1__evaluation_summary__free_unpacked
                      (Tributary__V1__EvaluationSummary *message,
                       ProtobufCAllocator *allocator);
+/* Tributary__V1__AnswerCounts methods */
+void   tributary__v1__answer_counts__init
+                     (Tributary__V1__AnswerCounts         *message);
+size_t tributary__v1__answer_counts__get_packed_size
+                     (const Tributary__V1__AnswerCounts   *message);
+size_t tributary__v1__answer_counts__pack
+                     (const Tributary__V1__AnswerCounts   *message,
+                      uint8_t             *out);
+size_t tributary__v1__answer_counts__pack_to_buffer
+                     (const Tributary__V1__AnswerCounts   *message,
+                      ProtobufCBuffer     *buffer);
+Tributary__V1__AnswerCounts *
+       tributary__v1__answer_counts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   tributary__v1__answer_counts__free_unpacked
+                     (Tributary__V1__AnswerCounts *message,
+                      ProtobufCAllocator *allocator);
 /* Tributary__V1__ClientSpread methods */
 void   tributary__v1__client_spread__init
                      (Tributary__V1__ClientSpread         *message);
@@ -2853,6 +2905,9 @@ typedef void (*Tributary__V1__TaskFailure_Closure)
 typedef void (*Tributary__V1__EvaluationSummary_Closure)
                  (const Tributary__V1__EvaluationSummary *message,
                   void *closure_data);
+typedef void (*Tributary__V1__AnswerCounts_Closure)
+                 (const Tributary__V1__AnswerCounts *message,
+                  void *closure_data);
 typedef void (*Tributary__V1__ClientSpread_Closure)
                  (const Tributary__V1__ClientSpread *message,
                   void *closure_data);
@@ -2968,6 +3023,7 @@ extern const ProtobufCMessageDescriptor tributary__v1__task_cancellation__descri
 extern const ProtobufCMessageDescriptor tributary__v1__task_progress__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__task_failure__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__evaluation_summary__descriptor;
+extern const ProtobufCMessageDescriptor tributary__v1__answer_counts__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__client_spread__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__evaluation_report__descriptor;
 extern const ProtobufCMessageDescriptor tributary__v1__blob_request__descriptor;

@@ -46,7 +46,7 @@ extension DataSpecification {
             let reader = TextReader(length: length, stride: stride, testFraction: testFraction ?? 0.2)
             (train, test) = try reader.read(path)
         }
-        guard let train, test == nil else { return Dataset(name: description, train: train, test: test) }
+        guard let train, test == nil else { return prepared(train, test) }
         let fraction: Double =
             switch source {
             case .npz: testFraction ?? 0.2
@@ -54,7 +54,27 @@ extension DataSpecification {
             case .glyphs, .synthetic, .csv, .text: 0
             }
         let (kept, heldOut) = HoldOut.split(train, fraction: fraction, seed: seed)
-        return Dataset(name: description, train: kept, test: heldOut)
+        return prepared(kept, heldOut)
+    }
+
+    /// Takes labels away from some samples of a source, all of whose labels are given.
+    private func hiding(_ table: SampleTable, _ indices: ArraySlice<UInt32>, _ labels: [Int32]) -> SampleTable {
+        guard let hiddenLabels else { return table }
+        let kept = hiddenLabels.kept(labels: labels, seed: seed)
+        return table.labelled(indices.map { kept[Int($0)] })
+    }
+
+    /// Leaves out training samples beyond the limit, and takes labels away.
+    private func prepared(_ train: SampleTable?, _ test: SampleTable?) -> Dataset {
+        var train = train
+        if let table = train, let limit, limit < table.count {
+            var generator = SeededGenerator(seed: seed.deriving("limit"))
+            train = table.compacted(generator.sample(limit, of: table.count).sorted().map { UInt32($0) })
+        }
+        if let table = train, let hiddenLabels {
+            train = table.labelled(hiddenLabels.kept(labels: table.labels, seed: seed))
+        }
+        return Dataset(name: description, train: train, test: test)
     }
 
     /// Loads only the client's ``part``: its samples to train on by the split, and its share of the samples to test on.
@@ -71,6 +91,7 @@ extension DataSpecification {
             let glyphs = GlyphSet(seed: seed)
             let labels = glyphs.labels(.train, count: samples)
             let partition = try split.partition(labels: labels, clientCount: part.count, seed: seed)
+            let mine = partition[part.number - 1]
             let test = try split.testPartition(
                 labels: glyphs.labels(.test, count: testSamples),
                 trainLabels: labels,
@@ -79,7 +100,7 @@ extension DataSpecification {
             )
             return Dataset(
                 name: description,
-                train: glyphs.table(.train, partition[part.number - 1]),
+                train: hiding(glyphs.table(.train, mine), mine, labels),
                 test: testSamples > 0 ? glyphs.table(.test, test[part.number - 1]) : nil
             )
         }

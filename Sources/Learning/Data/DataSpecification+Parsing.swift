@@ -15,13 +15,14 @@ extension DataSpecification {
         let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let head = halves[0].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let common = ["part", "seed", "split", "test"]
+        let hiding = ["seen", "labelled"]
         let known: [String]
         switch head[0] {
-        case "glyphs": known = common + ["samples"]
+        case "glyphs": known = common + ["samples"] + hiding
         case "synthetic": known = common + ["clients", "samples", "features", "classes"]
-        case "idx", "npz": known = common
+        case "idx", "npz": known = common + hiding + ["limit"]
         case "text": known = common + ["length", "stride"]
-        case "csv": known = common + ["binary", "client", "label", "skip", "standardize"]
+        case "csv": known = common + hiding + ["binary", "client", "label", "limit", "skip", "standardize"]
         default:
             throw LearningError(
                 .invalidSpecification,
@@ -34,6 +35,8 @@ extension DataSpecification {
         seed = Seed(try options.number("seed", in: 0...UInt64.max) ?? 1)
         split = try options.take("split").map { try DataSplit(parsing: $0) } ?? .iid
         part = try options.take("part").map(Self.parsePart)
+        hiddenLabels = try Self.parseHidden(&options)
+        limit = try options.number("limit", in: 1...1 << 32).map { Int($0) }
         if head[0] == "glyphs" {
             guard head.count == 1 else {
                 throw LearningError(
@@ -74,6 +77,13 @@ extension DataSpecification {
             csv.standardizes = try options.flag("standardize") ?? true
             source = .csv(path: head[1], options: csv)
         }
+    }
+
+    private static func parseHidden(_ options: inout Options) throws -> HiddenLabels? {
+        let seen = try options.number("seen", in: 0...1 << 20).map { Int($0) }
+        let fraction = try options.share("labelled")
+        guard seen != nil || (fraction ?? 1) < 1 else { return nil }
+        return HiddenLabels(seenClasses: seen, labelledFraction: fraction ?? 1)
     }
 
     private static func parseSynthetic(_ options: inout Options) throws -> SyntheticSet {
@@ -145,6 +155,14 @@ extension DataSpecification {
                     .invalidSpecification,
                     "\(key)=\(text) must be a fraction from 0 up to, not including, 1"
                 )
+            }
+            return value
+        }
+
+        mutating func share(_ key: String) throws -> Double? {
+            guard let text = take(key) else { return nil }
+            guard let value = Double(text), value >= 0, value <= 1 else {
+                throw LearningError(.invalidSpecification, "\(key)=\(text) must be a share from 0 to 1")
             }
             return value
         }

@@ -12,8 +12,11 @@ public import Randomness
 ///     text:/data/plays.txt.gz?length=80&split=natural   a play whose roles are clients, or a folder of texts
 ///
 /// Options of every source: `part=K/N` (K from 1; default: everything), `split=iid | dirichlet:ALPHA |
-/// balanced-dirichlet:ALPHA | labels:COUNT | shards:COUNT | similarity:SHARE | natural` (default `iid`), `seed=NUMBER`
-/// (default 1; drives split, held-out samples and glyphs alike, so all clients of a job must give the same). `glyphs`
+/// balanced-dirichlet:ALPHA | labels:COUNT | shards:COUNT | similarity:SHARE | rare:COUNT | natural` (default `iid`),
+/// `seed=NUMBER` (default 1; drives split, held-out samples, hidden labels and glyphs alike, so all clients of a job
+/// must give the same). All but `synthetic` and `text` have `seen=COUNT` and `labelled=FRACTION`, which take labels
+/// away from training samples (``HiddenLabels``); all but these and `glyphs` have `limit=COUNT`, the most training
+/// samples that are kept of the whole source, drawn at random. `glyphs`
 /// adds `samples=` and `test=` (numbers of images), `synthetic` has `clients=`, `samples=` (of each client), `test=`,
 /// `features=` and `classes=`. The others add `test=` (the fraction held out where the source has no test part of its
 /// own: default 0 for `idx`, 0.2 for `npz` and `csv`). `csv` adds `label=COLUMN` (name or number from 0; default the
@@ -81,6 +84,10 @@ public struct DataSpecification: Sendable, Hashable {
     public var seed: Seed
     /// The fraction of samples to hold out where the source has no test part; nil for the source's default.
     public var testFraction: Double?
+    /// Which training samples lose their labels; nil for none.
+    public var hiddenLabels: HiddenLabels?
+    /// The most training samples of the whole source; nil for all.
+    public var limit: Int?
 
     /// Creates a specification.
     public init(
@@ -131,6 +138,9 @@ extension DataSpecification: CustomStringConvertible, Codable {
             if stride != Self.defaultTextStride { options.append("stride=\(stride)") }
         }
         if let testFraction { options.append("test=\(testFraction)") }
+        if let limit { options.append("limit=\(limit)") }
+        if let seen = hiddenLabels?.seenClasses { options.append("seen=\(seen)") }
+        if let fraction = hiddenLabels?.labelledFraction, fraction != 1 { options.append("labelled=\(fraction)") }
         if let part { options.append("part=\(part.number)/\(part.count)") }
         if split != .iid { options.append("split=\(split)") }
         if seed != Seed(1) { options.append("seed=\(seed.value)") }

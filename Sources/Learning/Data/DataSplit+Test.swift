@@ -50,7 +50,7 @@ extension DataSplit {
         case .shards(let perClient) where clientCount * perClient > labels.count:
             let owners = labels.indices.map { UInt32($0 % clientCount) }
             return Partition(owners: owners, clientCount: clientCount)
-        case .iid, .shards, .similarity:
+        case .iid, .shards, .similarity, .rare:
             return try partition(labels: labels, clientCount: clientCount, seed: seed)
         }
     }

@@ -21,6 +21,9 @@ public enum DataSplit: Hashable, Sendable {
     /// This share of the samples uniformly at random, the rest sorted by label and cut into one run for each client
     /// (the "gamma similarity" of ByzFL): 1 is ``iid``, 0 gives each client a few neighbouring classes.
     case similarity(share: Double)
+    /// As ``iid``, but each of the last so many classes lives on one client: class `i` of them on client `i`, and again
+    /// from the first where there are more classes than clients.
+    case rare(classes: Int)
     /// By the source's own client column.
     case natural
 }
@@ -35,6 +38,7 @@ extension DataSplit: CustomStringConvertible {
         case .labels(let count): "labels:\(count)"
         case .shards(let count): "shards:\(count)"
         case .similarity(let share): "similarity:\(share)"
+        case .rare(let count): "rare:\(count)"
         case .natural: "natural"
         }
     }
@@ -52,21 +56,11 @@ extension DataSplit: CustomStringConvertible {
         case ("balanced-dirichlet", let text?):
             self = .balancedDirichlet(concentration: try Self.concentration(text, of: "balanced-dirichlet"))
         case ("labels", let text?):
-            guard let value = Int(text), value >= 1, value <= 1 << 20 else {
-                throw LearningError(
-                    .invalidSpecification,
-                    "split=labels:\(text) needs a whole number of classes a client"
-                )
-            }
-            self = .labels(perClient: value)
+            self = .labels(perClient: try Self.number(text, of: "labels", "classes a client"))
         case ("shards", let text?):
-            guard let value = Int(text), value >= 1, value <= 1 << 20 else {
-                throw LearningError(
-                    .invalidSpecification,
-                    "split=shards:\(text) needs a whole number of shards a client"
-                )
-            }
-            self = .shards(perClient: value)
+            self = .shards(perClient: try Self.number(text, of: "shards", "shards a client"))
+        case ("rare", let text?):
+            self = .rare(classes: try Self.number(text, of: "rare", "classes that live on one client each"))
         case ("similarity", let text?):
             guard let value = Double(text), value >= 0, value <= 1 else {
                 throw LearningError(.invalidSpecification, "split=similarity:\(text) needs a share from 0 to 1")
@@ -76,9 +70,16 @@ extension DataSplit: CustomStringConvertible {
             throw LearningError(
                 .invalidSpecification,
                 "split=\(text) is not known; known: iid, dirichlet:ALPHA, balanced-dirichlet:ALPHA, labels:COUNT, "
-                    + "shards:COUNT, similarity:SHARE, natural"
+                    + "shards:COUNT, similarity:SHARE, rare:COUNT, natural"
             )
         }
+    }
+
+    private static func number(_ text: String, of split: String, _ what: String) throws -> Int {
+        guard let value = Int(text), value >= 1, value <= 1 << 20 else {
+            throw LearningError(.invalidSpecification, "split=\(split):\(text) needs a whole number of \(what)")
+        }
+        return value
     }
 
     private static func concentration(_ text: String, of split: String) throws -> Double {
@@ -128,6 +129,8 @@ extension DataSplit {
             owners = try Self.dealShards(labels, to: clientCount, perClient: perClient, seed: seed)
         case .similarity(let share):
             owners = Self.dealBySimilarity(labels, to: clientCount, share: share, seed: seed)
+        case .rare(let count):
+            owners = Self.dealRare(labels, to: clientCount, count: count, seed: seed)
         case .natural:
             owners = try Self.dealNaturally(naturalClients, to: clientCount)
         }
@@ -140,6 +143,16 @@ extension DataSplit {
         for (position, sample) in generator.permutation(count).enumerated() {
             owners[sample] = UInt32(truncatingIfNeeded: position * clientCount / count)
         }
+        return owners
+    }
+
+    private static func dealRare(_ labels: [Int32], to clientCount: Int, count: Int, seed: Seed) -> [UInt32] {
+        let first = (labels.max() ?? 0) + 1 - Int32(clamping: count)
+        var owners = dealEvenly(labels.count, to: clientCount, seed: seed)
+        for (sample, label) in labels.enumerated() where label >= max(first, 0) {
+            owners[sample] = UInt32(Int(label - max(first, 0)) % clientCount)
+        }
+        fillEmptyClients(&owners, clientCount: clientCount)
         return owners
     }
 

@@ -24,11 +24,22 @@ enum HoldOut {
         return (all.filter { !isTest[Int($0)] }, all.filter { isTest[Int($0)] })
     }
 
-    /// Cuts a table in two.
+    /// Puts some of the held-out samples back: what has no label tests nothing.
+    static func returning(
+        _ parts: (train: [UInt32], test: [UInt32]),
+        where isReturned: (Int) -> Bool
+    ) -> (train: [UInt32], test: [UInt32]) {
+        let back = parts.test.filter { isReturned(Int($0)) }
+        guard !back.isEmpty else { return parts }
+        return ((parts.train + back).sorted(), parts.test.filter { !isReturned(Int($0)) })
+    }
+
+    /// Cuts a table in two; samples without a label are never held out.
     static func split(_ table: SampleTable, fraction: Double, seed: Seed) -> (train: SampleTable?, test: SampleTable?) {
         guard fraction > 0 else { return (table, nil) }
         let clients = table.clients ?? [Int32](repeating: 0, count: table.count)
-        let (train, test) = split(clients: clients, fraction: fraction, seed: seed)
+        let drawn = split(clients: clients, fraction: fraction, seed: seed)
+        let (train, test) = returning(drawn) { table.label(of: $0) == nil }
         return (table.compacted(train), table.compacted(test))
     }
 }

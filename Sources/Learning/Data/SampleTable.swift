@@ -13,8 +13,10 @@ public struct SampleTable: Sendable {
 
     /// The extents of one sample, outermost first: `[28, 28]` for the image sets.
     public let shape: [Int]
-    /// One class for each sample, 0 or more.
+    /// One class for each sample, 0 or more; any where ``isLabelled`` says no.
     public let labels: [Int32]
+    /// Which samples somebody labelled; nil for all.
+    public let isLabelled: [Bool]?
     /// The natural client (hospital, writer, ...) of each sample, where the source knows it.
     public let clients: [Int32]?
     /// Row-major, `count` x ``featureCount``.
@@ -43,7 +45,7 @@ public struct SampleTable: Sendable {
         self.init(features: .bytes(characters, scale: 1), shape: [length], labels: labels, clients: clients)
     }
 
-    init(features: Features, shape: [Int], labels: [Int32], clients: [Int32]?) {
+    init(features: Features, shape: [Int], labels: [Int32], clients: [Int32]?, isLabelled: [Bool]? = nil) {
         let width = shape.reduce(1, *)
         let valueCount =
             switch features {
@@ -55,12 +57,14 @@ public struct SampleTable: Sendable {
             "a table needs as many features as its shape says"
         )
         precondition(clients == nil || clients?.count == labels.count, "a table needs one client for each sample")
+        precondition(isLabelled == nil || isLabelled?.count == labels.count, "each sample is labelled or is not")
         precondition(labels.allSatisfy { $0 >= 0 }, "labels are 0 or more")
         precondition(labels.count <= Int(UInt32.max), "a table has at most 2^32 - 1 samples")
         self.features = features
         self.shape = shape
         self.labels = labels
         self.clients = clients
+        self.isLabelled = isLabelled
     }
 
     /// The number of samples.
@@ -82,11 +86,37 @@ public struct SampleTable: Sendable {
         }
     }
 
+    /// The class of a sample; nil for one that nobody labelled.
+    public func label(of sample: Int) -> Int? {
+        isLabelled?[sample] == false ? nil : Int(labels[sample])
+    }
+
     /// A table of the same samples with other labels.
     ///
     /// - Precondition: no new label is negative.
     public func relabelled(_ label: (Int32) -> Int32) -> SampleTable {
-        SampleTable(features: features, shape: shape, labels: labels.map(label), clients: clients)
+        SampleTable(
+            features: features,
+            shape: shape,
+            labels: labels.map(label),
+            clients: clients,
+            isLabelled: isLabelled
+        )
+    }
+
+    /// A table of the same samples, of which only some are labelled; those that were not stay so.
+    ///
+    /// - Precondition: one flag for each sample.
+    public func labelled(_ keeps: [Bool]) -> SampleTable {
+        precondition(keeps.count == count, "each sample is labelled or is not")
+        let both = isLabelled.map { zip($0, keeps).map { $0 && $1 } } ?? keeps
+        return SampleTable(
+            features: features,
+            shape: shape,
+            labels: labels,
+            clients: clients,
+            isLabelled: both.allSatisfy { $0 } ? nil : both
+        )
     }
 
     /// A table of only the given samples, in the given order, that does not hold on to this one.
@@ -109,7 +139,8 @@ public struct SampleTable: Sendable {
             features: picked,
             shape: shape,
             labels: indices.map { labels[Int($0)] },
-            clients: clients.map { all in indices.map { all[Int($0)] } }
+            clients: clients.map { all in indices.map { all[Int($0)] } },
+            isLabelled: isLabelled.map { all in indices.map { all[Int($0)] } }
         )
     }
 }

@@ -12,6 +12,8 @@ struct SampleView {
     let labels: UnsafeBufferPointer<Int32>
     /// The features of one sample.
     let width: Int
+    /// Whether nobody labelled some of the samples.
+    let lacksLabels: Bool
 
     /// The bytes of one sample.
     var sampleBytes: Int { bytes != nil ? width : width * MemoryLayout<Float>.stride }
@@ -26,17 +28,23 @@ struct SampleView {
 extension SampleTable {
     /// Calls `body` with a view that is valid during the call.
     func withView<Result>(_ body: (SampleView) throws -> Result) rethrows -> Result {
-        let width = featureCount
+        let (width, lacksLabels) = (featureCount, isLabelled != nil)
         return try labels.withUnsafeBufferPointer { labels in
+            func view(_ bytes: UnsafePointer<UInt8>?, _ floats: UnsafePointer<Float>?, _ scale: Float) -> SampleView {
+                SampleView(
+                    bytes: bytes,
+                    floats: floats,
+                    scale: scale,
+                    labels: labels,
+                    width: width,
+                    lacksLabels: lacksLabels
+                )
+            }
             switch features {
             case .bytes(let values, let scale):
-                try values.withUnsafeBufferPointer {
-                    try body(SampleView(bytes: $0.baseAddress, floats: nil, scale: scale, labels: labels, width: width))
-                }
+                return try values.withUnsafeBufferPointer { try body(view($0.baseAddress, nil, scale)) }
             case .floats(let values):
-                try values.withUnsafeBufferPointer {
-                    try body(SampleView(bytes: nil, floats: $0.baseAddress, scale: 1, labels: labels, width: width))
-                }
+                return try values.withUnsafeBufferPointer { try body(view(nil, $0.baseAddress, 1)) }
             }
         }
     }

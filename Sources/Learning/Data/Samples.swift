@@ -42,6 +42,16 @@ public struct Samples: Sendable {
         return Samples(table, indices: (0..<limit).map { index(at: $0 * count / limit) }[...])
     }
 
+    /// The samples at some offsets, in that order.
+    ///
+    /// - Precondition: all offsets are those of samples.
+    public func picked(_ offsets: [Int]) -> Samples {
+        Samples(table, indices: offsets.map { index(at: $0) }[...])
+    }
+
+    /// The class of the sample at `offset`; nil for one that nobody labelled.
+    public func label(at offset: Int) -> Int? { table.label(of: Int(index(at: offset))) }
+
     /// The position in the table of the sample at `offset`.
     func index(at offset: Int) -> UInt32 {
         guard let indices else { return UInt32(truncatingIfNeeded: offset) }
@@ -50,8 +60,9 @@ public struct Samples: Sendable {
 
     /// Checks that the samples fit a model.
     ///
-    /// - Throws: ``LearningError`` with code `shapeMismatch` or `labelOutOfRange`.
-    func check(against model: ModelArchitecture) throws {
+    /// - Parameter allowsUnlabelled: whether samples may be without a label.
+    /// - Throws: ``LearningError`` with code `shapeMismatch`, `labelOutOfRange` or `missingLabel`.
+    func check(against model: ModelArchitecture, allowsUnlabelled: Bool = false) throws {
         guard table.featureCount == model.inputCount else {
             throw LearningError(
                 .shapeMismatch,
@@ -59,6 +70,7 @@ public struct Samples: Sendable {
                     + "\(model.inputCount) inputs; set model.input to \(table.shape)"
             )
         }
+        if !allowsUnlabelled { try checkLabels() }
         let classCount = Int32(clamping: model.classCount)
         for offset in 0..<count {
             let label = table.labels[Int(index(at: offset))]
@@ -71,5 +83,17 @@ public struct Samples: Sendable {
             }
         }
         try model.checkFeatures(of: self)
+    }
+
+    private func checkLabels() throws {
+        guard let isLabelled = table.isLabelled else { return }
+        let missing = (0..<count).count { !isLabelled[Int(index(at: $0))] }
+        guard missing == 0 else {
+            throw LearningError(
+                .missingLabel,
+                "\(missing) of \(count) samples have no label; label them or leave them out, "
+                    + "or use strategy: fedossl, which learns from such samples too"
+            )
+        }
     }
 }

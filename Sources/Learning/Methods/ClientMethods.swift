@@ -18,18 +18,20 @@
 /// | `update_momentum` | the update is the client's momentum over its updates | 0 up to, not including, 1 |
 /// | `report_initial_loss` | the loss at the round's model goes with the update (q-FedAvg) | 0 or 1 |
 /// | `report_uncertainty` | so does how uncertain that model is of so many samples (client selection) | 0 or more |
+/// | `fedossl`, `fedossl_...` | FedoSSL, in the place of all others: ``OpenWorldSettings`` | |
 ///
 /// What changes the loss (margin, calibration, contrast) is part of the gradient that FedSAM climbs; what is a term on
 /// the parameters (weight decay, FedProx, SCAFFOLD, FedDyn) is applied at the parameters themselves. The margin sees
 /// the calibrated logits. Ditto's personal model is trained with the same loss on the logits, and nothing else.
 public struct ClientMethods: Sendable, Hashable {
     /// The keys of `training.settings` that are understood.
-    public static let knownSettings = [
-        "proximal_mu", "margin_lambda", "margin_form", "calibration_tau", "sam_rho", "moon_mu", "moon_temperature",
-        "scaffold", "dynamic_alpha", "local_normalisation", "personal_lambda", "personal_epochs",
-        "hypergradient", "hypergradient_clients", "update_momentum", "report_initial_loss",
-        "report_uncertainty",
-    ]
+    public static let knownSettings =
+        [
+            "proximal_mu", "margin_lambda", "margin_form", "calibration_tau", "sam_rho", "moon_mu", "moon_temperature",
+            "scaffold", "dynamic_alpha", "local_normalisation", "personal_lambda", "personal_epochs",
+            "hypergradient", "hypergradient_clients", "update_momentum", "report_initial_loss",
+            "report_uncertainty",
+        ] + OpenWorldSettings.keys
 
     /// FedProx's mu.
     let proximalMu: Float
@@ -63,6 +65,8 @@ public struct ClientMethods: Sendable, Hashable {
     let reportsInitialLoss: Bool
     /// The most samples of which the round's model's uncertainty is computed; 0 for none.
     let uncertaintySamples: Int
+    /// FedoSSL; nil for none.
+    public let openWorld: OpenWorldSettings?
 
     /// Reads and checks the settings of a job.
     ///
@@ -98,7 +102,8 @@ public struct ClientMethods: Sendable, Hashable {
         }
         reportsInitialLoss = try reader.flag("report_initial_loss")
         uncertaintySamples = try reader.integer("report_uncertainty", in: 0...(1 << 20)) ?? 0
-        try refuseConflicts()
+        openWorld = try OpenWorldSettings(reader)
+        try refuseConflicts(reader)
     }
 
     /// Whether a client remembers anything between rounds; then ``ClientState`` must be kept for it.
@@ -111,7 +116,14 @@ public struct ClientMethods: Sendable, Hashable {
     public var sendsControlVariate: Bool { usesControlVariates }
 
     /// Refuses pairs of methods of which one breaks what the other relies on.
-    private func refuseConflicts() throws {
+    private func refuseConflicts(_ reader: SettingsReader) throws {
+        if openWorld != nil,
+            let other = reader.settings.keys.sorted().first(where: {
+                !$0.hasPrefix("fedossl") && reader.settings[$0] != 0
+            })
+        {
+            throw Self.conflict("fedossl", other, "FedoSSL has an objective and steps of its own")
+        }
         let isDynamic = dynamicAlpha > 0
         if usesControlVariates, isDynamic {
             throw Self.conflict(

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension ModelArchitecture {
+    /// Whether the last layer multiplies learned features that are one vector a sample, without a place in an image.
+    public var learnsFeatures: Bool {
+        guard let plan else { return layers.count > 1 }
+        let shape = plan.nodes[plan.nodes[plan.last].inputs[0]].shape
+        return shape.height * shape.width == 1
+    }
+
     /// A network of this model for one thread.
     ///
     /// - Parameter convolution: the kernels of layered models; nil for the fastest.

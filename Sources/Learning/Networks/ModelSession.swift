@@ -60,13 +60,21 @@ public final class ModelSession {
     /// - Throws: ``LearningError`` with code `shapeMismatch` or `labelOutOfRange`.
     /// - Precondition: parameters are loaded; there is at least one row, and all lie in the table.
     public func forward(_ table: SampleTable, rows range: Range<Int>) throws {
-        precondition(loaded != nil, "parameters are loaded before they are used")
         precondition(!range.isEmpty && range.lowerBound >= 0 && range.upperBound <= table.count, "rows of the table")
-        let indices = range.map { UInt32(truncatingIfNeeded: $0) }
-        try Samples(table, indices: indices[...]).check(against: model)
-        rows = range.count
+        try forward(Samples(table, indices: range.map { UInt32(truncatingIfNeeded: $0) }[...]))
+    }
+
+    /// Computes the answers to samples.
+    ///
+    /// - Throws: ``LearningError`` with code `shapeMismatch` or `labelOutOfRange`.
+    /// - Precondition: parameters are loaded; there is at least one sample.
+    public func forward(_ samples: Samples) throws {
+        precondition(loaded != nil, "parameters are loaded before they are used")
+        precondition(samples.count > 0, "a batch has samples")
+        try samples.check(against: model, allowsUnlabelled: true)
+        rows = samples.count
         network.reserve(rows: rows)
-        network.gather(table, rows: rows) { indices[$0] }
+        network.gather(samples.table, rows: rows) { samples.index(at: $0) }
         network.forward(rows: rows)
     }
 
@@ -142,6 +150,17 @@ public final class ModelSession {
             network.collectGradients(rows: rows, inputs: out)
         }
         return (inputs, network.collectedGradient())
+    }
+
+    /// Moves the running statistics of parameters as the forward passes since they were loaded moved the model's.
+    public func moveStatistics(of parameters: inout ParameterVector) {
+        let tensors = model.layout.tensors.indices.filter { model.layout.tensors[$0].role == .buffer }
+        guard !tensors.isEmpty else { return }
+        parameters.scatter(
+            network.currentParameters().gathering(tensors, of: model.layout),
+            to: tensors,
+            of: model.layout
+        )
     }
 
     /// The parameters with the batch's mean and unbiased variance in place of the running ones, after a forward pass

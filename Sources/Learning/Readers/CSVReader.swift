@@ -15,6 +15,7 @@ struct CSVReader {
     /// Rows of all files together, missing values still NaN.
     private struct Rows {
         var features: [Float] = []
+        /// -1 for rows without a label.
         var labels: [Int32] = []
         var clients: [Int32] = []
         var width = 0
@@ -22,8 +23,9 @@ struct CSVReader {
 
     /// The tables of a file or folder; the test table is nil where nothing is held out.
     ///
-    /// Missing values become the column's mean; with `standardizes` each column is then shifted and scaled to mean 0
-    /// and standard deviation 1. Both use the training rows only.
+    /// A row whose label is missing has none, and is never held out. Missing values become the column's mean; with
+    /// `standardizes` each column is then shifted and scaled to mean 0 and standard deviation 1. Both use the training
+    /// rows only.
     ///
     /// - Throws: ``LearningError``.
     func read(_ path: String) throws -> (train: SampleTable?, test: SampleTable?) {
@@ -43,11 +45,12 @@ struct CSVReader {
             try append(path, client: nil, to: &rows)
         }
         let hasClients = DataFile.isFolder(path) || client != nil
-        let (train, test) = HoldOut.split(
+        let drawn = HoldOut.split(
             clients: hasClients ? rows.clients : [Int32](repeating: 0, count: rows.labels.count),
             fraction: testFraction,
             seed: seed
         )
+        let (train, test) = HoldOut.returning(drawn) { rows.labels[$0] < 0 }
         guard !train.isEmpty else {
             throw LearningError(
                 .missingData,
@@ -58,9 +61,10 @@ struct CSVReader {
         let all = SampleTable(
             floats: rows.features,
             shape: [rows.width],
-            labels: rows.labels,
+            labels: rows.labels.map { max($0, 0) },
             clients: hasClients ? rows.clients : nil
         )
+        .labelled(rows.labels.map { $0 >= 0 })
         return (all.compacted(train), test.isEmpty ? nil : all.compacted(test))
     }
 
@@ -99,9 +103,8 @@ struct CSVReader {
     }
 
     private func labelValue(_ value: Float, row: Int, path: String) throws -> Int32 {
-        guard !value.isNaN else {
-            throw LearningError(.malformedFile, "\(path) row \(row) has no label; remove the row or set label=COLUMN")
-        }
+        // An empty cell: nobody labelled the row.
+        guard !value.isNaN else { return -1 }
         if isBinary { return value > 0 ? 1 : 0 }
         guard let label = Int32(exactly: value), label >= 0 else {
             throw LearningError(

@@ -3,10 +3,11 @@
 /// Reads a folder of IDX files, the format of MNIST and its kin.
 ///
 /// Images are `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, labels `...-labels-idx1-ubyte`, each plain or
-/// with
-/// `.gz`. Header: two zero bytes, the type (8: unsigned byte), the number of dimensions, then each extent as 32 bits,
-/// most significant byte first.
+/// with `.gz`; the label 255 stands for none. Header: two zero bytes, the type (8: unsigned byte), the number of
+/// dimensions, then each extent as 32 bits, most significant byte first.
 enum IDXReader {
+    private static let unlabelled: UInt8 = 255
+
     /// The data set of a folder; either half may be missing, not both.
     ///
     /// - Throws: ``LearningError``.
@@ -40,11 +41,12 @@ enum IDXReader {
                         + "they do not belong together"
                 )
             }
-            return SampleTable(
+            let table = SampleTable(
                 bytes: images.values,
                 shape: Array(images.shape.dropFirst()),
-                labels: labels.values.map { Int32($0) }
+                labels: labels.values.map { $0 == unlabelled ? 0 : Int32($0) }
             )
+            return labels.values.contains(unlabelled) ? table.labelled(labels.values.map { $0 != unlabelled }) : table
         default:
             let missing = imagePath == nil ? "images-idx3" : "labels-idx1"
             throw LearningError(

@@ -49,9 +49,9 @@ enum NPZReader {
             let labels = archive.members.first(where: { $0.name == names.labels + ".npy" })
         else { return nil }
         let features = try array(archive, images)
-        let classes = try labelValues(try array(archive, labels), name: "\(path) (\(names.labels))")
+        let classes = try labelValues(try array(archive, labels), from: -1, name: "\(path) (\(names.labels))")
         let clients = try archive.members.first { $0.name == names.clients + ".npy" }.map {
-            try labelValues(try array(archive, $0), name: "\(path) (\(names.clients))")
+            try labelValues(try array(archive, $0), from: 0, name: "\(path) (\(names.clients))")
         }
         let shape = features.shape
         guard shape.count >= 2, shape[0] == classes.count, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
@@ -65,10 +65,13 @@ enum NPZReader {
             throw LearningError(.malformedFile, "\(path): \(names.clients) has not one client for each sample")
         }
         let sample = Array(shape.dropFirst())
-        switch features.values {
-        case .bytes(let values): return SampleTable(bytes: values, shape: sample, labels: classes, clients: clients)
-        case .floats(let values): return SampleTable(floats: values, shape: sample, labels: classes, clients: clients)
-        }
+        let known = classes.map { max($0, 0) }
+        let table =
+            switch features.values {
+            case .bytes(let values): SampleTable(bytes: values, shape: sample, labels: known, clients: clients)
+            case .floats(let values): SampleTable(floats: values, shape: sample, labels: known, clients: clients)
+            }
+        return classes.contains(-1) ? table.labelled(classes.map { $0 >= 0 }) : table
     }
 
     private static func array(_ archive: ZipArchive, _ member: ZipArchive.Member) throws -> NumPyArray {
@@ -80,7 +83,7 @@ enum NPZReader {
         return array
     }
 
-    private static func labelValues(_ array: NumPyArray, name: String) throws -> [Int32] {
+    private static func labelValues(_ array: NumPyArray, from least: Int32, name: String) throws -> [Int32] {
         guard array.shape.count == 1 || (array.shape.count == 2 && array.shape[1] == 1) else {
             throw LearningError(.unsupportedType, "\(name) has the shape \(array.shape); labels are (n) or (n, 1)")
         }
@@ -88,10 +91,11 @@ enum NPZReader {
         case .bytes(let values): return values.map { Int32($0) }
         case .floats(let values):
             return try values.map { value in
-                guard let label = Int32(exactly: value), label >= 0 else {
+                guard let label = Int32(exactly: value), label >= least else {
                     throw LearningError(
                         .labelOutOfRange,
-                        "\(name) has the label \(value); labels are whole numbers from 0"
+                        "\(name) has the value \(value); it has whole numbers from 0"
+                            + (least < 0 ? ", and -1 for samples without a label" : "")
                     )
                 }
                 return label

@@ -204,6 +204,9 @@ public final class CohortTrainer {
                 "samples of \(view.width) values do not fit a model with \(model.inputCount) inputs"
             )
         }
+        guard !view.lacksLabels else {
+            throw LearningError(.missingLabel, "some samples have no label; train the clients one by one to see whose")
+        }
         var largest: Int32 = 0
         for row in rows {
             precondition(Int(row) < view.labels.count, "an index lies outside the table")

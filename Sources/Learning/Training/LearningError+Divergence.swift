@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Rounds
+package import Rounds
 
 extension LearningError {
     /// The error of a training whose loss or parameters are no longer finite.
-    static func divergence(step: Int, _ specification: TrainingSpecification) -> LearningError {
+    package static func divergence(step: Int, _ specification: TrainingSpecification) -> LearningError {
         LearningError(
             .diverged,
             "training diverged in step \(step) (the loss or the parameters are not finite); "

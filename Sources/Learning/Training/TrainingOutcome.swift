@@ -8,6 +8,13 @@ public struct TrainingProgress: Sendable, Hashable {
     public let plannedSteps: Int
     /// Samples seen, each pass counted.
     public let samplesSeen: Int
+
+    /// Creates a description.
+    package init(step: Int, plannedSteps: Int, samplesSeen: Int) {
+        self.step = step
+        self.plannedSteps = plannedSteps
+        self.samplesSeen = samplesSeen
+    }
 }
 
 /// What a client's training in one round came to.

@@ -66,8 +66,8 @@ extension Ledger {
         case .evaluated(let job, let round, let summary):
             let sql = """
                 INSERT OR REPLACE INTO evaluations (job, round, sample_count, correct_count, loss_sum, client_count,
-                    mean_accuracy, worst_tenth_accuracy, deviation, fairness)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    mean_accuracy, worst_tenth_accuracy, deviation, fairness, answers)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
             let spread = summary.spread
             try run(
@@ -78,6 +78,7 @@ extension Ledger {
                     LedgerValues.signed(summary.correctCount), LedgerValues.real(summary.lossSum),
                     spread.map { LedgerValues.signed($0.clientCount) }, spread?.meanAccuracy,
                     spread?.worstTenthAccuracy, spread?.deviation, spread?.fairness,
+                    LedgerValues.text(summary.answers),
                 ]
             )
         }

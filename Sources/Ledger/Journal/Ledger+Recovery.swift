@@ -119,7 +119,8 @@ extension Ledger {
                 sampleCount: row.number("sample_count"),
                 correctCount: row.number("correct_count"),
                 lossSum: row.real("loss_sum"),
-                spread: spread(row)
+                spread: spread(row),
+                answers: try LedgerValues.answers(row["answers"] ?? "", of: job)
             )
             return JobHistory.Evaluation(round: try row.round(), summary: summary)
         }

@@ -11,6 +11,7 @@ extension Ledger {
         migrator.registerMigration("3: work carried from round to round") { try $0.execute(sql: thirdSchema) }
         migrator.registerMigration("4: samples of devices") { try $0.execute(sql: fourthSchema) }
         migrator.registerMigration("5: why agents were chosen") { try $0.execute(sql: fifthSchema) }
+        migrator.registerMigration("6: answers by class") { try $0.execute(sql: sixthSchema) }
         let isNewer = try queue.inDatabase { try migrator.hasBeenSuperseded($0) }
         guard !isNewer else {
             throw LedgerError(
@@ -20,6 +21,11 @@ extension Ledger {
         }
         try migrator.migrate(queue)
     }
+
+    /// Answers are whole numbers with spaces between them: classes, seen classes, then the counts by answer and class.
+    private static let sixthSchema = """
+        ALTER TABLE evaluations ADD COLUMN answers TEXT NOT NULL DEFAULT '';
+        """
 
     /// Reasons are words with spaces between them, one for each agent of the cohort or one for all; none where they are
     /// not known. A word is the reason's name, with a colon and the number that decided where there is one.

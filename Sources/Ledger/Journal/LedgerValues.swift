@@ -51,6 +51,22 @@ enum LedgerValues {
         return reasons
     }
 
+    static func text(_ answers: AnswerCounts?) -> String {
+        guard let answers else { return "" }
+        return ([UInt64(answers.classes), UInt64(answers.seenClasses)] + answers.counts).map { "\($0)" }
+            .joined(separator: " ")
+    }
+
+    static func answers(_ text: String, of job: JobID) throws -> AnswerCounts? {
+        guard !text.isEmpty else { return nil }
+        let words = text.split(separator: " ").compactMap { UInt64($0) }
+        guard words.count > 2, let classes = Int(exactly: words[0]), let seen = Int(exactly: words[1]),
+            (1...AnswerCounts.maximumClasses).contains(classes), seen <= classes,
+            words.count == 2 + classes * classes
+        else { throw LedgerError(.corrupt, "the journal's answers of an evaluation of \(job) cannot be read") }
+        return AnswerCounts(classes: classes, seenClasses: seen, counts: Array(words[2...]))
+    }
+
     static func real(_ number: Double) -> Double? { number.isNaN ? nil : number }
     static func real(_ stored: Double?) -> Double { stored ?? .nan }
 }

@@ -14,6 +14,12 @@ public struct RoundRecord: Sendable, Hashable, Codable {
     public var trainingLoss: Double?
     /// The share of test samples that the round's model classifies rightly.
     public var accuracy: Double?
+    /// The accuracy over classes that were labelled somewhere; nil where all were.
+    public var seenAccuracy: Double?
+    /// That over classes that were labelled nowhere, under the best names for these; nil where there are none.
+    public var unseenAccuracy: Double?
+    /// The accuracy of each class, under the best names of all; nil where all classes have names of their own.
+    public var classAccuracies: [Double]?
     /// The mean loss on test samples, in nats.
     public var loss: Double?
     /// The mean of the clients' own accuracies, each client counting once.
@@ -41,6 +47,9 @@ public struct RoundRecord: Sendable, Hashable, Codable {
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"
         case trainingLoss = "training_loss"
+        case seenAccuracy = "seen_accuracy"
+        case unseenAccuracy = "unseen_accuracy"
+        case classAccuracies = "class_accuracy"
         case clientMean = "client_accuracy_mean"
         case clientWorstTenth = "client_accuracy_worst_tenth"
         case clientDeviation = "client_accuracy_sd"
@@ -66,7 +75,8 @@ public struct RoundRecord: Sendable, Hashable, Codable {
     /// The measured quantities by the names that curves have in TensorBoard.
     public var scalars: [(tag: String, value: Double)] {
         let all: [(String, Double?)] = [
-            ("accuracy/test", accuracy), ("accuracy/clients_mean", clientMean),
+            ("accuracy/test", accuracy), ("accuracy/seen", seenAccuracy), ("accuracy/unseen", unseenAccuracy),
+            ("accuracy/clients_mean", clientMean),
             ("accuracy/clients_worst_tenth", clientWorstTenth), ("accuracy/clients_sd", clientDeviation),
             ("accuracy/clients_fairness", clientFairness),
             ("loss/test", loss), ("loss/training", trainingLoss),

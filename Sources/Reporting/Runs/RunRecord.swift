@@ -121,6 +121,8 @@ public struct RunRecord: Sendable, Hashable, Codable {
             .init("bytes_down", .integer(rounds.map { Int64(clamping: $0.bytesDown) })),
             real("training_loss") { $0.trainingLoss },
             real("accuracy") { $0.accuracy },
+            real("seen_accuracy") { $0.seenAccuracy },
+            real("unseen_accuracy") { $0.unseenAccuracy },
             real("loss") { $0.loss },
             real("client_accuracy_mean") { $0.clientMean },
             real("client_accuracy_worst_tenth") { $0.clientWorstTenth },

@@ -10,7 +10,7 @@ extension SweepResults {
         )
         table.append(.init("phase", .text(runs.map { $0?.phase ?? "crashed" })))
         table.append(.init("rounds", .integer(runs.map { $0.map { Int64($0.rounds.count) } })))
-        for figure in Figure.all {
+        for figure in figures {
             table.append(.init(figure.name, .real(runs.map { $0.flatMap { figure.value($0) } })))
         }
         table.append(.init("peak_rss_mb", .real(runs.map { $0?.peakMegabytes })))
@@ -34,6 +34,7 @@ extension SweepResults {
                 .init("bytes_up", .integer(rows.map { Int64(clamping: $0.round.bytesUp) })),
                 .init("bytes_down", .integer(rows.map { Int64(clamping: $0.round.bytesDown) })),
                 real("training_loss") { $0.trainingLoss }, real("accuracy") { $0.accuracy }, real("loss") { $0.loss },
+                real("seen_accuracy") { $0.seenAccuracy }, real("unseen_accuracy") { $0.unseenAccuracy },
                 real("client_accuracy_mean") { $0.clientMean },
                 real("client_accuracy_worst_tenth") { $0.clientWorstTenth },
                 real("client_accuracy_sd") { $0.clientDeviation }, real("client_fairness") { $0.clientFairness },
@@ -51,7 +52,7 @@ extension SweepResults {
         table.append(.init("runs", .integer(groups.map { Int64($0.cellCount) })))
         table.append(.init("finished", .integer(groups.map { Int64($0.finishedCount) })))
         table.append(.init("reached_target", .integer(groups.map { $0.reachedCount.map(Int64.init) })))
-        for figure in Figure.all {
+        for figure in figures {
             let summaries = groups.map { $0.runs.summary(figure.value) }
             table.append(.init("\(figure.name)_mean", .real(summaries.map { $0?.mean })))
             table.append(.init("\(figure.name)_sd", .real(summaries.map { $0?.deviation })))
@@ -63,7 +64,7 @@ extension SweepResults {
     public var displayTable: ResultTable {
         var table = ResultTable(labelColumns(of: groups.map(\.labels)))
         table.append(.init("runs", .text(groups.map(Self.runsText))))
-        for figure in Figure.all {
+        for figure in figures {
             table.append(.init(figure.name, .text(groups.map { Self.text(figure, $0) })))
         }
         return table.withoutEmptyColumns

@@ -60,6 +60,14 @@ public struct SweepResults: Sendable {
         }
     }
 
+    /// The figures of a summary: those of classes that nobody labelled only where there are such.
+    var figures: [Figure] {
+        Figure.all.filter { figure in
+            !Figure.openWorld.contains(figure.name)
+                || entries.contains { $0.run.flatMap { figure.value($0) } != nil }
+        }
+    }
+
     /// The names of the labels' columns, in order of appearance.
     public var labelColumns: [String] {
         var names: [String] = []
@@ -119,6 +127,26 @@ extension SweepResults.Figure {
     } text: {
         $0.text(decimals: 4)
     }
+    /// Accuracy over classes that were labelled somewhere, last evaluated.
+    public static let seenAccuracy = Self(name: "seen_accuracy") {
+        $0.lastEvaluated?.seenAccuracy
+    } text: {
+        $0.text(decimals: 4)
+    }
+    /// Accuracy over classes that were labelled nowhere, last evaluated.
+    public static let unseenAccuracy = Self(name: "unseen_accuracy") {
+        $0.lastEvaluated?.unseenAccuracy
+    } text: {
+        $0.text(decimals: 4)
+    }
+    /// Accuracy over the class with the lowest one, last evaluated.
+    public static let worstClass = Self(name: "worst_class_accuracy") {
+        $0.lastEvaluated?.classAccuracies?.min()
+    } text: {
+        $0.text(decimals: 4)
+    }
+    /// The figures of jobs with classes that were labelled nowhere.
+    static let openWorld: Set<String> = [seenAccuracy.name, unseenAccuracy.name, worstClass.name]
     /// Loss after the last evaluated round.
     public static let loss = Self(name: "loss") {
         $0.lastEvaluated?.loss
@@ -146,7 +174,8 @@ extension SweepResults.Figure {
 
     /// All figures of a summary, in the order of its columns.
     public static let all = [
-        accuracy, bestAccuracy, loss, worstTenth, clientDeviation, roundsToTarget, secondsToTarget,
+        accuracy, bestAccuracy, seenAccuracy, unseenAccuracy, worstClass, loss, worstTenth, clientDeviation,
+        roundsToTarget, secondsToTarget,
         bytesUpToTarget, bytesUp, bytesDown,
         seconds,
     ]

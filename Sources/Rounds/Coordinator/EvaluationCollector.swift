@@ -21,8 +21,22 @@ struct EvaluationCollector: Sendable {
     var isComplete: Bool { awaiting.isEmpty }
 
     mutating func add(_ summary: EvaluationSummary, from agent: AgentID) {
-        guard awaiting.remove(agent) != nil else { return }
-        reports[agent] = summary
+        guard awaiting.remove(agent) != nil, let fitting = fitting(summary) else { return }
+        reports[agent] = fitting
+    }
+
+    /// A report as the job counts it; nil for one that lacks what the job's accuracy is made of.
+    private func fitting(_ summary: EvaluationSummary) -> EvaluationSummary? {
+        var summary = summary
+        guard let expected = OpenWorldTensors(of: task.layout) else {
+            summary.answers = nil
+            return summary
+        }
+        guard summary.sampleCount > 0 else { return EvaluationSummary() }
+        guard let answers = summary.answers, answers.classes == expected.classes,
+            answers.seenClasses == expected.seenClasses, answers.sampleCount == summary.sampleCount
+        else { return nil }
+        return summary
     }
 
     mutating func giveUp(_ agent: AgentID) {

@@ -216,29 +216,44 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
     public var lossSum: Double
     /// How the clients' own accuracies differ; nil for one client's summary.
     public var spread: ClientSpread?
+    /// Which answers the samples of which classes got, where some classes have no name of their own; nil elsewhere.
+    public var answers: AnswerCounts?
 
     /// Creates a summary; without arguments that of no samples.
     public init(
         sampleCount: UInt64 = 0,
         correctCount: UInt64 = 0,
         lossSum: Double = 0,
-        spread: ClientSpread? = nil
+        spread: ClientSpread? = nil,
+        answers: AnswerCounts? = nil
     ) {
         self.sampleCount = sampleCount
         self.correctCount = correctCount
         self.lossSum = lossSum
         self.spread = spread
+        self.answers = answers
     }
 
     /// Sums up the clients' summaries, in the order given, with their spread.
     public init(of clients: [EvaluationSummary]) {
         self.init()
         for client in clients { add(client) }
-        spread = ClientSpread(accuracies: clients.filter { $0.sampleCount > 0 }.map(\.accuracy))
+        // A client's own answers have the names that all clients' answers have.
+        spread = ClientSpread(
+            accuracies: clients.filter { $0.sampleCount > 0 }
+                .map { client in
+                    guard let own = client.answers, let all = answers else { return client.accuracy }
+                    return own.accuracy(naming: all.names)
+                }
+        )
     }
 
-    /// The share of samples whose class was predicted, 0 for no samples.
-    public var accuracy: Double { sampleCount == 0 ? 0 : Double(correctCount) / Double(sampleCount) }
+    /// The share of samples whose class was predicted, 0 for no samples; where classes have no name of their own, that
+    /// under the best naming of all answers.
+    public var accuracy: Double {
+        if let answers { return answers.accuracies.all }
+        return sampleCount == 0 ? 0 : Double(correctCount) / Double(sampleCount)
+    }
 
     /// The mean loss, 0 for no samples.
     public var loss: Double { sampleCount == 0 ? 0 : lossSum / Double(sampleCount) }
@@ -248,5 +263,7 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
         sampleCount += part.sampleCount
         correctCount += part.correctCount
         lossSum += part.lossSum
+        guard let other = part.answers else { return }
+        if answers?.add(other) == nil { answers = other }
     }
 }

@@ -63,6 +63,7 @@ public struct StrategyPreset: Sendable {
         StrategyPreset("fedlc", clients: ["calibration_tau": 1]),
         StrategyPreset("fedbn", clients: ["local_normalisation": 1]),
         StrategyPreset("ditto", clients: ["personal_lambda": 1]),
+        StrategyPreset("fedossl", server: ["uniform": 1], clients: ["fedossl": 1]),
         StrategyPreset("fedld", rule: "fedld", clients: ["margin_lambda": 0.03]),
         StrategyPreset("fedld-margin", clients: ["margin_lambda": 0.03]),
         StrategyPreset("fedld-aggregation", rule: "fedld"),

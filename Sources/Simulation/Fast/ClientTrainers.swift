@@ -125,16 +125,22 @@ final class ClientTrainers {
     static func chunkCount(of table: SampleTable) -> Int { (table.count + evaluationChunk - 1) / evaluationChunk }
 
     /// Evaluates a model on chunks of the samples; the summaries are in the order of the chunks.
-    func evaluate(_ model: ParameterVector, _ table: SampleTable, chunks: [Int]) throws -> [EvaluationSummary] {
+    func evaluate(
+        _ base: ParameterVector,
+        _ layout: TensorLayout,
+        _ table: SampleTable,
+        chunks: [Int]
+    ) throws -> [EvaluationSummary] {
         let all = (0..<UInt32(table.count)).map { $0 }
-        let parts: [Result<EvaluationOutcome, any Error>] = parallel(chunks.count) { trainer, index in
+        let parts: [Result<EvaluationSummary, any Error>] = parallel(chunks.count) { trainer, index in
             let start = chunks[index] * Self.evaluationChunk
             let end = min(start + Self.evaluationChunk, table.count)
+            let samples = Samples(table, indices: all[start..<end])
             return Result {
-                try trainer.evaluate(parameters: model, samples: Samples(table, indices: all[start..<end]))
+                try ClientEvaluation.run(base, layout: layout, samples: samples, memory: nil, trainer: trainer)
             }
         }
-        return try parts.map { EvaluationSummary(try $0.get()) }
+        return try parts.map { try $0.get() }
     }
 
     /// The mean loss of every model on every client's samples.
@@ -171,17 +177,23 @@ final class ClientTrainers {
     /// Evaluates what each client holds on its own samples; the summaries are in the order of the clients.
     func evaluate(
         _ base: ParameterVector,
+        _ layout: TensorLayout,
         clients: [Int],
         _ inputs: @escaping @Sendable (Int) -> Inputs
     ) throws -> [EvaluationSummary] {
-        let parts: [Result<EvaluationOutcome, any Error>] = parallel(clients.count) { trainer, index in
+        let parts: [Result<EvaluationSummary, any Error>] = parallel(clients.count) { trainer, index in
             Result {
                 let inputs = inputs(clients[index])
-                let parameters = try trainer.evaluationParameters(base: base, memory: inputs.memory)
-                return try trainer.evaluate(parameters: parameters, samples: inputs.samples)
+                return try ClientEvaluation.run(
+                    base,
+                    layout: layout,
+                    samples: inputs.samples,
+                    memory: inputs.memory,
+                    trainer: trainer
+                )
             }
         }
-        return try parts.map { EvaluationSummary(try $0.get()) }
+        return try parts.map { try $0.get() }
     }
 
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.

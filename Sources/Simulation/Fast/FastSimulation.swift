@@ -403,9 +403,8 @@ public final class FastSimulation {
         guard participants != nil || scenario.honestClients <= Self.evaluatedClients || recipe.methods.keepsState else {
             let chunks = ClientTrainers.chunkCount(of: test)
             let share = RankShare(costs: Array(repeating: 1, count: chunks), ranks: ranks.count)
-            let model = recipe.model(of: base)
             var total = EvaluationSummary()
-            for part in try summariesShared(share, { try trainers.evaluate(model, test, chunks: $0) }) {
+            for part in try summariesShared(share, { try trainers.evaluate(base, recipe.layout, test, chunks: $0) }) {
                 total.add(part)
             }
             return total
@@ -414,7 +413,7 @@ public final class FastSimulation {
         let clients = participants?.filter { honest.contains($0) } ?? Array(honest)
         let share = RankShare(clients: clients, ranks: ranks.count)
         let summaries = try summariesShared(share) { own in
-            try trainers.evaluate(base, clients: own.map { clients[$0] }) { [data, memories] client in
+            try trainers.evaluate(base, recipe.layout, clients: own.map { clients[$0] }) { [data, memories] client in
                 guard let samples = data.testSamples(of: client) else {
                     preconditionFailure("there are test samples")
                 }

@@ -115,6 +115,9 @@ extension RankMessage {
         append(summary.sampleCount)
         append(summary.correctCount)
         append(summary.lossSum)
+        append(UInt64(summary.answers?.classes ?? 0))
+        append(UInt64(summary.answers?.seenClasses ?? 0))
+        (summary.answers?.counts ?? []).withUnsafeBytes { append(bytes: $0) }
     }
 }
 
@@ -184,6 +187,14 @@ extension RankMessageReader {
 
     mutating func readSummary() -> EvaluationSummary {
         let (samples, correct) = (read(UInt64.self), read(UInt64.self))
-        return EvaluationSummary(sampleCount: samples, correctCount: correct, lossSum: read(Double.self))
+        let loss = read(Double.self)
+        let (classes, seen) = (Int(read(UInt64.self)), Int(read(UInt64.self)))
+        let counts = readBytes { Array($0.bindMemory(to: UInt64.self)) }
+        return EvaluationSummary(
+            sampleCount: samples,
+            correctCount: correct,
+            lossSum: loss,
+            answers: classes > 0 ? AnswerCounts(classes: classes, seenClasses: seen, counts: counts) : nil
+        )
     }
 }

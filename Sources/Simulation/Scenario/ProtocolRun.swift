@@ -102,12 +102,17 @@ final class ProtocolRun {
                     try train(task, base, memory, data.samples(of: client(task.key.agent)), trainer)
                 }
             },
-            beginEvaluation: { agent, _, base, memory in
+            beginEvaluation: { agent, task, base, memory in
                 let samples = data.testSamples(of: client(agent))
                 return pool.begin { trainer in
                     guard let samples else { return EvaluationSummary() }
-                    let parameters = try trainer.evaluationParameters(base: base, memory: memory)
-                    return EvaluationSummary(try trainer.evaluate(parameters: parameters, samples: samples))
+                    return try ClientEvaluation.run(
+                        base,
+                        layout: task.layout,
+                        samples: samples,
+                        memory: memory,
+                        trainer: trainer
+                    )
                 }
             }
         )
@@ -139,17 +144,6 @@ final class ProtocolRun {
             initialLoss: result.outcome.initialLoss,
             uncertainty: result.outcome.uncertainty,
             state: result.state
-        )
-    }
-}
-
-extension EvaluationSummary {
-    /// The counts of an evaluation.
-    init(_ outcome: EvaluationOutcome) {
-        self.init(
-            sampleCount: UInt64(outcome.sampleCount),
-            correctCount: UInt64(outcome.correctCount),
-            lossSum: outcome.lossSum
         )
     }
 }

@@ -94,18 +94,16 @@ struct SimulateCommand: AsyncParsableCommand {
                     return try await runSweep()
                 }
                 let node = try TextFile.node(at: scenario, overrides: allOverrides)
-                let (isAdaptation, isOpenWorld) = (
-                    AdaptationSimulation.recognizes(node), OpenWorldSimulation.recognizes(node)
-                )
-                guard ranks.count == 1 || !(isAdaptation || isOpenWorld) else {
-                    throw Failure(
-                        .badInput,
-                        "a scenario with 'adaptation' or 'open_world' runs in one process; start it without mpirun"
-                    )
+                if AdaptationSimulation.recognizes(node) {
+                    guard ranks.count == 1 else {
+                        throw Failure(
+                            .badInput,
+                            "a scenario with 'adaptation' runs in one process; start it without mpirun"
+                        )
+                    }
+                    return try await runAdaptation(node)
                 }
-                if isAdaptation { return try await runAdaptation(node) }
                 guard export == nil else { throw Failure(.badInput, "--export goes with a file that has 'adaptation'") }
-                if isOpenWorld { return try await runOpenWorld(node) }
                 try runSingle(ScenarioFile.read(node, path: scenario), ranks)
             }
         }
@@ -171,19 +169,6 @@ struct SimulateCommand: AsyncParsableCommand {
         }
         let simulation = AdaptationSimulation(
             scenario: parsed,
-            outputs: outputs,
-            isQuiet: quiet,
-            json: json
-        )
-        try await simulation.run()
-    }
-
-    private func runOpenWorld(_ node: Node) async throws {
-        guard output == nil else {
-            throw Failure(.badInput, "a simulation of several methods has many models; --output goes with a job")
-        }
-        let simulation = OpenWorldSimulation(
-            scenario: try TextFile.decode(OpenWorldScenario.self, from: node, path: scenario),
             outputs: outputs,
             isQuiet: quiet,
             json: json

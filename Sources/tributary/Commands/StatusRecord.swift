@@ -12,6 +12,9 @@ struct StatusRecord: Encodable {
     let agents: UInt32
     let evaluatedRound: UInt32
     let accuracy: Double
+    /// Over classes labelled somewhere, and over those labelled nowhere; nil where all have names of their own.
+    let seenAccuracy: Double?
+    let unseenAccuracy: Double?
     let loss: Double
     let acceptedUpdates: UInt64
     let refusedUpdates: UInt64
@@ -26,6 +29,8 @@ struct StatusRecord: Encodable {
     private enum CodingKeys: String, CodingKey {
         case job, name, phase, round, rounds, agents, accuracy, loss, seconds, message
         case evaluatedRound = "evaluated_round"
+        case seenAccuracy = "seen_accuracy"
+        case unseenAccuracy = "unseen_accuracy"
         case acceptedUpdates = "accepted_updates"
         case refusedUpdates = "refused_updates"
         case bytesUp = "bytes_up"
@@ -44,6 +49,9 @@ struct StatusRecord: Encodable {
         agents = status.connectedAgents
         evaluatedRound = status.evaluatedRound.value
         accuracy = status.evaluation.accuracy
+        let accuracies = status.evaluation.answers?.accuracies
+        seenAccuracy = accuracies?.seen
+        unseenAccuracy = accuracies?.unseen
         loss = status.evaluation.loss
         acceptedUpdates = status.acceptedUpdates
         refusedUpdates = status.refusedUpdates

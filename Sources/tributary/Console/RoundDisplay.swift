@@ -59,7 +59,12 @@ final class RoundDisplay {
         "round \(status.evaluatedRound)/\(status.totalRounds)  "
             + "accuracy \(Format.decimals(status.evaluation.accuracy, 4))  "
             + "loss \(Format.decimals(status.evaluation.loss, 4))"
+            + (status.evaluation.answers.map { Self.named($0.accuracies) } ?? "")
             + (status.evaluation.spread.map { "  worst 10% \(Format.decimals($0.worstTenthAccuracy, 4))" } ?? "")
+    }
+
+    private static func named(_ accuracies: AnswerCounts.Accuracies) -> String {
+        "  seen \(Format.decimals(accuracies.seen, 4))  unseen \(Format.decimals(accuracies.unseen, 4))"
     }
 
     private var elapsed: Duration { clock.now - begin }

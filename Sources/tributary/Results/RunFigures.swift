@@ -21,6 +21,9 @@ struct RunFigures: Encodable {
     let plannedRounds: Int
     let bestAccuracy: Double?
     let bestRound: Int?
+    let seenAccuracy: Double?
+    let unseenAccuracy: Double?
+    let classAccuracies: [Double]?
     let targetAccuracy: Double?
     let roundsToTarget: Int?
     let bytesUpToTarget: UInt64?
@@ -42,6 +45,9 @@ struct RunFigures: Encodable {
         case plannedRounds = "planned_rounds"
         case bestAccuracy = "best_accuracy"
         case bestRound = "best_round"
+        case seenAccuracy = "seen_accuracy"
+        case unseenAccuracy = "unseen_accuracy"
+        case classAccuracies = "class_accuracy"
         case targetAccuracy = "target_accuracy"
         case roundsToTarget = "rounds_to_target"
         case bytesUpToTarget = "bytes_up_to_target"
@@ -65,6 +71,9 @@ struct RunFigures: Encodable {
         plannedRounds = record.plannedRounds
         bestAccuracy = record.best?.accuracy
         bestRound = record.best?.round
+        seenAccuracy = record.lastEvaluated?.seenAccuracy
+        unseenAccuracy = record.lastEvaluated?.unseenAccuracy
+        classAccuracies = record.lastEvaluated?.classAccuracies
         targetAccuracy = record.targetAccuracy
         roundsToTarget = record.reachedTarget?.round
         bytesUpToTarget = record.reachedTarget?.bytesUp

@@ -45,6 +45,11 @@ extension RoundRecord {
         if let evaluation = round.evaluation, evaluation.sampleCount > 0 {
             accuracy = evaluation.accuracy
             loss = evaluation.loss
+            if let accuracies = evaluation.answers?.accuracies {
+                seenAccuracy = accuracies.seen
+                unseenAccuracy = accuracies.unseen
+                classAccuracies = accuracies.classes
+            }
         }
         if let spread = round.evaluation?.spread {
             clientMean = spread.meanAccuracy
