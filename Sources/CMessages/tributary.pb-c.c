@@ -6351,7 +6351,7 @@ const ProtobufCMessageDescriptor tributary__v1__operator_reply__descriptor =
   (ProtobufCMessageInit) tributary__v1__operator_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[38] =
+static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_number[39] =
 {
   { "REASON_UNSPECIFIED", "TRIBUTARY__V1__REASON_CODE__REASON_UNSPECIFIED", 0 },
   { "REASON_SHUTTING_DOWN", "TRIBUTARY__V1__REASON_CODE__REASON_SHUTTING_DOWN", 1 },
@@ -6391,11 +6391,12 @@ static const ProtobufCEnumValue tributary__v1__reason_code__enum_values_by_numbe
   { "REASON_UNKNOWN_BLOB", "TRIBUTARY__V1__REASON_CODE__REASON_UNKNOWN_BLOB", 53 },
   { "REASON_ALLOWANCE_SPENT", "TRIBUTARY__V1__REASON_CODE__REASON_ALLOWANCE_SPENT", 54 },
   { "REASON_PURGED", "TRIBUTARY__V1__REASON_CODE__REASON_PURGED", 55 },
+  { "REASON_JOB_OVER", "TRIBUTARY__V1__REASON_CODE__REASON_JOB_OVER", 56 },
 };
 static const ProtobufCIntRange tributary__v1__reason_code__value_ranges[] = {
-{0, 0},{20, 9},{40, 22},{0, 38}
+{0, 0},{20, 9},{40, 22},{0, 39}
 };
-static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[38] =
+static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_name[39] =
 {
   { "REASON_AGENT_LOST", 29 },
   { "REASON_ALLOWANCE_SPENT", 36 },
@@ -6409,6 +6410,7 @@ static const ProtobufCEnumValueIndex tributary__v1__reason_code__enum_values_by_
   { "REASON_INVALID_SCORE", 21 },
   { "REASON_INVALID_WEIGHT", 16 },
   { "REASON_JOB_CANCELLED", 22 },
+  { "REASON_JOB_OVER", 38 },
   { "REASON_LATE_UPDATE", 9 },
   { "REASON_LIMIT_EXCEEDED", 4 },
   { "REASON_NORM_TOO_LARGE", 17 },
@@ -6443,9 +6445,9 @@ const ProtobufCEnumDescriptor tributary__v1__reason_code__descriptor =
   "ReasonCode",
   "Tributary__V1__ReasonCode",
   "tributary.v1",
-  38,
+  39,
   tributary__v1__reason_code__enum_values_by_number,
-  38,
+  39,
   tributary__v1__reason_code__enum_values_by_name,
   3,
   tributary__v1__reason_code__value_ranges,

@@ -231,6 +231,28 @@ struct CommandErrorTests {
         }
     }
 
+    @Test func anAgentSaysWhyItStoppedToAProgram() async throws {
+        try await LocalCluster.with { cluster in
+            try await cluster.startCoordinator()
+            func arguments(_ address: String) -> [String] {
+                ["agent", "--connect", address, "--id", "a", "--data", "none", "--patience", "1s", "--json"]
+            }
+            let first = try cluster.start(arguments(cluster.address), name: "first")
+            try await first.waitForError("connected")
+            let second = try cluster.start(arguments(cluster.address), name: "second")
+            #expect(try await second.exitCode() == 76)
+            let refusal = try #require(try second.records().last)
+            #expect(refusal["stopped"]?.text == "refused" && refusal["reason"]?.text?.isEmpty == false)
+            #expect(refusal["message"]?.text?.contains("a") == true)
+            first.send(SIGTERM)
+            #expect(try await first.exitCode() == 0)
+            #expect(try first.records().last == .object(["stopped": .text("asked")]))
+            let lost = try cluster.start(arguments("127.0.0.1:9"), name: "lost")
+            #expect(try await lost.exitCode() == 69)
+            #expect(try lost.records().last?["stopped"]?.text == "unreachable")
+        }
+    }
+
     @Test func aPortAndAStateFolderInUseAreToldApart() async throws {
         try await LocalCluster.with { cluster in
             try await cluster.startCoordinator()

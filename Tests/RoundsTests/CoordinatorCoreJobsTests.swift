@@ -85,6 +85,17 @@ struct CoordinatorCoreJobsTests {
         #expect(driver.tasks(on: 1).map(\.key.job.number) == [1, 2])
     }
 
+    @Test func aJobThatIsOverCannotBeCancelledAndIsStillKnown() {
+        var driver = CoordinatorDriver.running(.sample(agents: 2), agents: all)
+        driver.say(.operatorRequest(.cancel(JobID(1))), on: 99)
+        driver.say(.operatorRequest(.cancel(JobID(1))), on: 99)
+        guard case .refused(.jobOver, let message)? = driver.replies().last else {
+            Issue.record("cancelled twice: \(driver.replies())")
+            return
+        }
+        #expect(message.contains("job-1 is over"))
+    }
+
     @Test func cancelWhileAnUpdateIsJournaledFreesItsPlace() {
         let configuration = CoordinatorConfiguration(concurrentUploads: 1)
         var driver = CoordinatorDriver.running(.sample(agents: 2), agents: all, configuration: configuration)

@@ -224,7 +224,8 @@ typedef enum _Tributary__V1__ReasonCode {
   /*
    * The samples were deleted.
    */
-  TRIBUTARY__V1__REASON_CODE__REASON_PURGED = 55
+  TRIBUTARY__V1__REASON_CODE__REASON_PURGED = 55,
+  TRIBUTARY__V1__REASON_CODE__REASON_JOB_OVER = 56
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TRIBUTARY__V1__REASON_CODE)
 } Tributary__V1__ReasonCode;
 /*

@@ -42,7 +42,7 @@ extension CoordinatorCore {
     ) {
         guard let job = known(id, connection, &actions) else { return }
         if job.phase.isOver {
-            return refuse(.unknownJob, "\(id) is over (\(job.phase)); nothing to cancel", connection, &actions)
+            return refuse(.jobOver, "\(id) is over (\(job.phase)); nothing to cancel", connection, &actions)
         }
         step(id, .cancel, now, &actions)
         stepAdaptation(id, now, &actions) { $0.cancel() }

@@ -89,6 +89,8 @@ public enum ReasonCode: UInt32, Sendable, Hashable, CaseIterable {
     case allowanceSpent = 54
     /// The samples were deleted.
     case purged = 55
+    /// The job is over; nothing about it changes any more.
+    case jobOver = 56
 
     // No conformance to CustomStringConvertible: the standard library prints the case's name, which is the name in
     // the log, and a description of our own that asked for that name would ask itself.

@@ -82,7 +82,7 @@ struct AgentCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failure.reporting {
             let stop = try await runAgent()
-            if json { Console.print(try Format.json(["stopped": "\(stop)"])) }
+            if json { Console.print(try Format.json(AgentStopRecord(stop))) }
             switch stop {
             case .asked: break
             case .unreachable(let why): throw Failure(.unavailable, why)
