@@ -10,9 +10,6 @@ final class FloatStorage: @unchecked Sendable {
     // Safe: the memory is written only through `ParameterVector`, which makes sure that it is the only owner first.
 
     private static let mappingThresholdBytes = 4 << 20
-    private static let hugePageBytes = 2 << 20
-    /// MADV_HUGEPAGE, which Glibc's module does not export.
-    private static let adviseHugePages: Int32 = 14
 
     let base: UnsafeMutablePointer<Float>
     let count: Int
@@ -24,12 +21,12 @@ final class FloatStorage: @unchecked Sendable {
         self.count = count
         let byteCount = max(count, 1) * MemoryLayout<Float>.stride
         if byteCount >= Self.mappingThresholdBytes {
-            let rounded = (byteCount + Self.hugePageBytes - 1) / Self.hugePageBytes * Self.hugePageBytes
+            let rounded = (byteCount + HugePages.byteCount - 1) / HugePages.byteCount * HugePages.byteCount
             let flags = MAP_PRIVATE | MAP_ANONYMOUS
             guard let memory = mmap(nil, rounded, PROT_READ | PROT_WRITE, flags, -1, 0), memory != MAP_FAILED else {
                 preconditionFailure("out of memory: no room for a vector of \(count) floats (\(rounded >> 20) MiB)")
             }
-            madvise(memory, rounded, Self.adviseHugePages)
+            HugePages.advise(UnsafeRawBufferPointer(start: memory, count: rounded))
             mappedBytes = rounded
             base = memory.bindMemory(to: Float.self, capacity: count)
         } else {

@@ -23,6 +23,19 @@ import Testing
         #expect(set.table(of: [7], seed: Seed(4)).features(of: 0) != some.features(of: 0))
     }
 
+    /// A client's values are the draws of its own stream, whoever draws them.
+    @Test func valuesAreThoseOfTheClientsOwnStream() {
+        let set = SyntheticSet(clients: 3_000, samples: 5, features: 12, classes: 4)
+        let table = set.table(of: 0..<3_000, seed: Seed(3))
+        for client in [0, 1_234, 2_999] {
+            var generator = SeededGenerator(seed: Seed(3).deriving("synthetic-client", UInt64(client)))
+            for _ in 0..<(12 * 4) { _ = generator.normal() }
+            for row in (5 * client)..<(5 * client + 5) {
+                #expect(table.features(of: row) == (0..<12).map { _ in Float(generator.normal()) })
+            }
+        }
+    }
+
     @Test func clientsShareARuleThatCanBeLearned() throws {
         let model = try ModelArchitecture(ModelSpecification(kind: "softmax", input: [12], classes: 4))
         let start = model.initialParameters(seed: Seed(1))

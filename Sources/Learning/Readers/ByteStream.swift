@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CZlib
+internal import ModelState
 
 /// Reads bytes in order, plain or compressed, without ever holding more of the expanded data than the caller asked for.
 final class ByteStream {
@@ -20,15 +21,18 @@ final class ByteStream {
     let limit: Int
     private let bytes: ArraySlice<UInt8>
     private let format: Format
+    private let countsChecksum: Bool
     private var position: Int
     /// Allocated once decompression starts; zlib refuses a state whose address changes.
     private var stream: UnsafeMutablePointer<z_stream>?
     private var isFinished = false
     private var checksum: UInt = 0
 
-    init(_ bytes: ArraySlice<UInt8>, format: Format, name: String) {
+    /// - Parameter countsChecksum: whether ``crc`` will be asked for; gzip checks its own.
+    init(_ bytes: ArraySlice<UInt8>, format: Format, name: String, countsChecksum: Bool = false) {
         self.bytes = bytes
         self.format = format
+        self.countsChecksum = countsChecksum
         self.name = name
         position = bytes.startIndex
         limit = format == .plain ? bytes.count : (64 << 20) + bytes.count * 64
@@ -43,7 +47,10 @@ final class ByteStream {
     }
 
     /// The CRC-32 of all bytes read so far.
-    var crc: UInt32 { UInt32(truncatingIfNeeded: checksum) }
+    var crc: UInt32 {
+        precondition(countsChecksum, "a checksum is asked for before the bytes are read")
+        return UInt32(truncatingIfNeeded: checksum)
+    }
 
     /// Fills the buffer.
     ///
@@ -61,8 +68,20 @@ final class ByteStream {
     /// The next `count` bytes; check `count` against ``limit`` before.
     func read(_ count: Int) throws -> [UInt8] {
         precondition(count <= limit, "an amount to read is checked against the limit before")
+        return try readValues(count)
+    }
+
+    /// The next `count` floats, least significant byte first; check `count` against ``limit`` before.
+    func readFloats(_ count: Int) throws -> [Float] {
+        precondition(count <= limit / 4, "an amount to read is checked against the limit before")
+        return try readValues(count)
+    }
+
+    /// Values that every pattern of bits stands for, in the byte order of the machines that this runs on.
+    private func readValues<Value: BitwiseCopyable>(_ count: Int) throws -> [Value] {
         var failure: (any Error)?
-        let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+        let result = [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+            HugePages.advise(UnsafeRawBufferPointer(buffer))
             do {
                 try read(into: UnsafeMutableRawBufferPointer(buffer))
                 initialized = count
@@ -126,7 +145,7 @@ final class ByteStream {
             count = try inflateSome(into: base, capacity: buffer.count)
         }
         var done = 0
-        while done < count {
+        while countsChecksum, done < count {
             let part = min(count - done, 1 << 30)
             checksum = crc32(checksum, (base + done).assumingMemoryBound(to: UInt8.self), UInt32(part))
             done += part

@@ -12,8 +12,11 @@ enum IDXReader {
     ///
     /// - Throws: ``LearningError``.
     static func read(folder: String) throws -> (train: SampleTable?, test: SampleTable?) {
-        let train = try table(folder: folder, prefix: "train")
-        let test = try table(folder: folder, prefix: "t10k")
+        let (train, test) = try Concurrently.both {
+            try table(folder: folder, prefix: "train")
+        } _: {
+            try table(folder: folder, prefix: "t10k")
+        }
         guard train != nil || test != nil else {
             guard DataFile.isFolder(folder) else {
                 throw LearningError(.fileAccess, "there is no folder \(folder); check the path and its permissions")

@@ -64,8 +64,8 @@ struct NumPyArray {
     }
 
     private static func readFloats(_ stream: ByteStream, count: Int, type: ElementType) throws -> [Float] {
-        var floats: [Float] = []
-        var left = count
+        var floats = type == .float32 ? try stream.readFloats(count) : []
+        var left = count - floats.count
         while left > 0 {
             let part = min(left, 65_536)
             let bytes = try stream.read(part * type.width)
@@ -83,9 +83,7 @@ struct NumPyArray {
                         floats.append(
                             Float(Int64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: Int64.self)))
                         )
-                    case .float32:
-                        let bits = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                        floats.append(Float(bitPattern: bits))
+                    case .float32: preconditionFailure("floats are read as they are")
                     case .float64:
                         let bits = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
                         floats.append(Float(Double(bitPattern: bits)))
@@ -94,7 +92,7 @@ struct NumPyArray {
             }
             left -= part
         }
-        guard floats.allSatisfy(\.isFinite) else {
+        guard floats.withUnsafeBufferPointer({ $0.isFinite }) else {
             throw LearningError(
                 .malformedFile,
                 "\(stream.name) has values that are not finite; replace them before saving"

@@ -75,8 +75,8 @@ struct ZipArchive {
         }
         let body = bytes[start..<(start + member.compressedSize)]
         switch member.method {
-        case 0: return ByteStream(body, format: .plain, name: name)
-        case 8: return ByteStream(body, format: .deflate, name: name)
+        case 0: return ByteStream(body, format: .plain, name: name, countsChecksum: true)
+        case 8: return ByteStream(body, format: .deflate, name: name, countsChecksum: true)
         default:
             throw LearningError(
                 .unsupportedType,

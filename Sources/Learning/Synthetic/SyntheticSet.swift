@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ModelState
 public import Randomness
 
 /// A procedural set of many clients: each labels its samples by a linear rule of its own around a common one.
@@ -40,13 +41,15 @@ public struct SyntheticSet: Sendable, Hashable {
 
     /// The samples of the given clients, one client after the other.
     public func table(of clients: some Collection<Int>, seed: Seed) -> SampleTable {
-        let common = rule(seed)
-        let (values, labels) = Self.draw(clients.count * samples, features) { values, labels in
-            for (position, client) in clients.enumerated() {
-                var generator = SeededGenerator(seed: seed.deriving("synthetic-client", UInt64(client)))
-                let own = common.map { $0 + Float(Self.spread * generator.normal()) }
-                for row in (position * samples)..<((position + 1) * samples) {
-                    labels[row] = sample(own, &generator, into: values + row * features)
+        let (common, clients) = (rule(seed), Array(clients))
+        let (values, labels) = Self.draw(clients.count * samples, features) { table in
+            Concurrently.ranges(of: clients.count, grain: max(1, Self.grainValues / (samples * features))) { range in
+                for position in range {
+                    var generator = SeededGenerator(
+                        seed: seed.deriving("synthetic-client", UInt64(clients[position]))
+                    )
+                    let own = common.map { $0 + Float(Self.spread * generator.normal()) }
+                    draw((position * samples)..<((position + 1) * samples), own, &generator, into: table)
                 }
             }
         }
@@ -58,9 +61,9 @@ public struct SyntheticSet: Sendable, Hashable {
     public func testTable(seed: Seed) -> SampleTable? {
         guard test > 0 else { return nil }
         let common = rule(seed)
-        let (values, labels) = Self.draw(test, features) { values, labels in
+        let (values, labels) = Self.draw(test, features) { table in
             var generator = SeededGenerator(seed: seed.deriving("synthetic-test"))
-            for row in 0..<test { labels[row] = sample(common, &generator, into: values + row * features) }
+            draw(0..<test, common, &generator, into: table)
         }
         return SampleTable(floats: values, shape: [features], labels: labels)
     }
@@ -71,37 +74,57 @@ public struct SyntheticSet: Sendable, Hashable {
         return (0..<(features * classes)).map { _ in Float(generator.normal()) }
     }
 
-    private static func draw(
-        _ rows: Int,
-        _ features: Int,
-        _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Int32>) -> Void
-    ) -> ([Float], [Int32]) {
-        var values = [Float](repeating: 0, count: rows * features)
-        var labels = [Int32](repeating: 0, count: rows)
-        values.withUnsafeMutableBufferPointer { values in
-            labels.withUnsafeMutableBufferPointer { labels in
-                guard let values = values.baseAddress, let labels = labels.baseAddress else { return }
-                body(values, labels)
+    /// The values that a thread draws at a time.
+    private static let grainValues = 1 << 17
+
+    /// Samples that are being drawn.
+    private struct Rows: @unchecked Sendable {
+        // Sendable: every row has one writer, and is read after all have finished.
+        let values: UnsafeMutablePointer<Float>
+        let labels: UnsafeMutablePointer<Int32>
+    }
+
+    private static func draw(_ rows: Int, _ features: Int, _ body: (Rows) -> Void) -> ([Float], [Int32]) {
+        var labels: [Int32] = []
+        let values = [Float](unsafeUninitializedCapacity: rows * features) { values, valueCount in
+            HugePages.advise(UnsafeRawBufferPointer(values))
+            labels = [Int32](unsafeUninitializedCapacity: rows) { labels, labelCount in
+                if let values = values.baseAddress, let labels = labels.baseAddress {
+                    body(Rows(values: values, labels: labels))
+                }
+                labelCount = rows
             }
+            valueCount = rows * features
         }
         return (values, labels)
     }
 
-    /// Draws one sample and gives its label.
-    private func sample(
-        _ rule: [Float],
-        _ generator: inout SeededGenerator,
-        into values: UnsafeMutablePointer<Float>
-    ) -> Int32 {
-        for feature in 0..<features { values[feature] = Float(generator.normal()) }
-        return rule.withUnsafeBufferPointer { rule in
-            var best = (score: -Float.infinity, label: 0)
-            for label in 0..<classes {
-                var score: Float = 0
-                for feature in 0..<features { score += values[feature] * rule[feature * classes + label] }
-                if score > best.score { best = (score, label) }
+    /// Draws samples and labels them.
+    private func draw(_ rows: Range<Int>, _ rule: [Float], _ generator: inout SeededGenerator, into table: Rows) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: classes) { scores in
+            rule.withUnsafeBufferPointer { rule in
+                for row in rows {
+                    let values = table.values + row * features
+                    for feature in 0..<features { values[feature] = Float(generator.normal()) }
+                    table.labels[row] = label(of: values, rule, scores)
+                }
             }
-            return Int32(best.label)
         }
+    }
+
+    private func label(
+        of values: UnsafePointer<Float>,
+        _ rule: UnsafeBufferPointer<Float>,
+        _ scores: UnsafeMutableBufferPointer<Float>
+    ) -> Int32 {
+        scores.initialize(repeating: 0)
+        // All classes at once: each score is still summed in the order of the features.
+        for feature in 0..<features {
+            let (value, first) = (values[feature], feature * classes)
+            for label in 0..<classes { scores[label] += value * rule[first + label] }
+        }
+        var best = (score: -Float.infinity, label: 0)
+        for label in 0..<classes where scores[label] > best.score { best = (scores[label], label) }
+        return Int32(best.label)
     }
 }
