@@ -50,7 +50,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure modules: values and decisions, no C but the kernels.
-        .target(name: "CKernels", exclude: ["convolution.inc", "training_dense.inc", "training_sparse.inc"]),
+        .target(
+            name: "CKernels",
+            exclude: ["convolution.inc", "training_dense.inc", "training_softmax.inc", "training_sparse.inc"]
+        ),
         module("Randomness"),
         module("ModelState", ["CKernels"]),
         module("UpdateCoding", ["CKernels", "ModelState", "Randomness"]),

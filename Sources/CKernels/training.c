@@ -45,6 +45,27 @@ static inline size_t panel_width(size_t left) {
         for (int t = 0; t < 16; t++) a[t] = next[t];         \
     }
 
+// 1 / n! from n = 6 down: e^r by its Taylor polynomial (relative error below 3e-7 for |r| <= ln 2 / 2).
+static const float taylor[7] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+
+typedef int32_t m16 __attribute__((vector_size(64)));
+
+// e^x for 16 values x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2. NaN stays NaN. A macro, because an inlined function
+// must have the same target as its caller. Adding 1.5 * 2^23 rounds to an integer, n, which then stands in the low
+// bits; ln 2 comes in two parts, the first exact in few bits.
+#define exponential16(x, result)                                                                        \
+    do {                                                                                                \
+        v16 bounded = (v16)(((m16)(x) & ~((x) < -87.0f)) | ((m16)(-87.0f - (v16){0}) & ((x) < -87.0f))); \
+        v16 shifted = bounded * 1.44269504f + 12582912.0f;                                                \
+        v16 n = shifted - 12582912.0f;                                                                  \
+        v16 r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;                                        \
+        v16 sum = taylor[0] - (v16){0};                                                                 \
+        for (int t = 1; t < 7; t++) sum = sum * r + taylor[t];                                          \
+        (result) = sum * (v16)(((m16)shifted + 127) << 23);                                               \
+    } while (0)
+
+static const m16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 // The resolvers of clones run before the thread sanitizer is ready, and would crash the program at its start.
 #if !defined(__has_feature)
 #define __has_feature(name) 0
@@ -116,46 +137,37 @@ void ckt_prefetch(const void *data, size_t bytes) {
     for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
 }
 
-CLONES void ckt_gather_bytes(
-    const uint8_t *data, size_t features, const uint32_t *indices, size_t rows, size_t padded_rows, float scale,
-    float *out, size_t stride) {
+// Asks for a sample that is taken soon, and for its share of the `coming` ones.
+static inline void ask_ahead(
+    const void *data, size_t bytes, const uint32_t *indices, size_t r, size_t rows, size_t coming) {
+    if (r + 2 < rows) ckt_prefetch((const char *)data + (size_t)indices[r + 2] * bytes, bytes);
+    for (size_t next = r; next < coming; next += rows)
+        ckt_prefetch((const char *)data + (size_t)indices[rows + next] * bytes, bytes);
+}
+
+CLONES static void convert_bytes(const uint8_t *restrict from, size_t features, float scale, float *restrict to) {
+    for (size_t f = 0; f < features; f++) to[f] = scale * (float)from[f];
+}
+
+void ckt_gather_bytes(
+    const uint8_t *data, size_t features, const uint32_t *indices, size_t rows, size_t coming, size_t padded_rows,
+    float scale, float *out, size_t stride) {
     for (size_t r = 0; r < rows; r++) {
-        if (r + 2 < rows) ckt_prefetch(data + (size_t)indices[r + 2] * features, features);
-        const uint8_t *restrict from = data + (size_t)indices[r] * features;
-        float *restrict to = out + r * stride;
-        for (size_t f = 0; f < features; f++) to[f] = scale * (float)from[f];
+        ask_ahead(data, features, indices, r, rows, coming);
+        convert_bytes(data + (size_t)indices[r] * features, features, scale, out + r * stride);
     }
     for (size_t r = rows; r < padded_rows; r++) memset(out + r * stride, 0, features * sizeof(float));
 }
 
 void ckt_gather_floats(
-    const float *data, size_t features, const uint32_t *indices, size_t rows, size_t padded_rows, float *out,
-    size_t stride) {
-    for (size_t r = 0; r < rows; r++)
+    const float *data, size_t features, const uint32_t *indices, size_t rows, size_t coming, size_t padded_rows,
+    float *out, size_t stride) {
+    for (size_t r = 0; r < rows; r++) {
+        ask_ahead(data, features * sizeof(float), indices, r, rows, coming);
         memcpy(out + r * stride, data + (size_t)indices[r] * features, features * sizeof(float));
+    }
     for (size_t r = rows; r < padded_rows; r++) memset(out + r * stride, 0, features * sizeof(float));
 }
-
-// 1 / n! from n = 6 down: e^r by its Taylor polynomial (relative error below 3e-7 for |r| <= ln 2 / 2).
-static const float taylor[7] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-
-typedef int32_t m16 __attribute__((vector_size(64)));
-
-// e^x for 16 values x <= 0: x = n ln 2 + r with |r| <= ln 2 / 2. NaN stays NaN. A macro, because an inlined function
-// must have the same target as its caller. Adding 1.5 * 2^23 rounds to an integer, n, which then stands in the low
-// bits; ln 2 comes in two parts, the first exact in few bits.
-#define exponential16(x, result)                                                                        \
-    do {                                                                                                \
-        v16 bounded = (v16)(((m16)(x) & ~((x) < -87.0f)) | ((m16)(-87.0f - (v16){0}) & ((x) < -87.0f))); \
-        v16 shifted = bounded * 1.44269504f + 12582912.0f;                                                \
-        v16 n = shifted - 12582912.0f;                                                                  \
-        v16 r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;                                        \
-        v16 sum = taylor[0] - (v16){0};                                                                 \
-        for (int t = 1; t < 7; t++) sum = sum * r + taylor[t];                                          \
-        (result) = sum * (v16)(((m16)shifted + 127) << 23);                                               \
-    } while (0)
-
-static const m16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 #define SOFTMAX_ROWS 64
 
@@ -253,13 +265,23 @@ CLONES int ckt_add_difference(
     return 1;
 }
 
+CLONES void ckt_accumulate_difference(
+    double *restrict sum, const float *restrict values, const float *restrict start, double weight, size_t n) {
+    for (size_t i = 0; i < n; i++) sum[i] += weight * (double)(values[i] - start[i]);
+}
+
 void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t inputs) {
     size_t padded_inputs = PADDED(inputs), padded_outputs = PADDED(outputs);
     for (size_t panel = 0, width; panel < padded_outputs; panel += width) {
         width = panel_width(padded_outputs - panel);
-        for (size_t o = panel; o < panel + width && o < outputs; o++)
-            for (size_t i = 0; i < inputs; i++)
-                out[o * inputs + i] = packed[panel * padded_inputs + i * width + (o - panel)];
+        size_t end = panel + width < outputs ? panel + width : outputs;
+        // Eight outputs of an input are a line of the cache, read once.
+        for (size_t first = panel; first < end; first += 8) {
+            size_t count = end - first < 8 ? end - first : 8;
+            const double *from = packed + panel * padded_inputs + (first - panel);
+            for (size_t i = 0; i < inputs; i++, from += width)
+                for (size_t o = 0; o < count; o++) out[(first + o) * inputs + i] = from[o];
+        }
     }
 }
 

@@ -15,6 +15,9 @@ public final class MessagePassing: SimulationRanks {
     /// The bytes that one collective call carries: its counts are 32-bit.
     private static let windowBytes = 1 << 30
 
+    /// What the processes of one machine see alike.
+    private var shared: tributary_mpi_shared
+
     /// Joins the other processes.
     ///
     /// - Throws: ``SimulationError`` with code `ranksFailed` when MPI cannot be started.
@@ -24,6 +27,16 @@ public final class MessagePassing: SimulationRanks {
         }
         rank = Int(tributary_mpi_rank())
         count = Int(tributary_mpi_size())
+        shared = tributary_mpi_share()
+    }
+
+    /// Whether all processes are on one machine.
+    public var sharesTickets: Bool { count > 1 && shared.word != nil }
+
+    /// The next number of a turn, which no other rank is given.
+    public func takeTicket(turn: UInt32) -> Int {
+        guard let word = shared.word else { preconditionFailure("tickets are taken where they are shared") }
+        return Int(tributary_mpi_ticket(word, turn))
     }
 
     /// Hands every rank the bytes of all ranks.
@@ -75,7 +88,7 @@ public final class MessagePassing: SimulationRanks {
     }
 
     /// Leaves the other processes once all have come so far.
-    public func finish() { _ = tributary_mpi_finish() }
+    public func finish() { _ = tributary_mpi_finish(&shared) }
 
     /// Ends all processes: one of them cannot go on, and the others would wait for it.
     public func abort(code: Int32) { tributary_mpi_abort(code) }

@@ -89,6 +89,43 @@ import Testing
         }
     }
 
+    /// Trained in memory that was handed in, and added in two runs.
+    @Test func aClientTrainedInPlaceHasTheSameChange() throws {
+        let (model, training) = (try model(hidden: [5]), TrainingSpecification(localEpochs: 2, learningRate: 0.1))
+        let trainer = try #require(CohortTrainer(model: model))
+        try trainer.begin(parameters: model.initialParameters(seed: Seed(2)), specification: training)
+        let rows = Array(samples(of: 0).indices ?? [])
+        var owners = [UInt32](repeating: 1, count: Self.table.count)
+        for row in rows { owners[Int(row)] = 0 }
+        let cohort = Cohort(
+            table: Self.table,
+            partition: Partition(owners: owners, clientCount: 2),
+            clients: [0],
+            coefficients: [1],
+            seeds: [Seed(0)]
+        )
+        var trained = [Float](repeating: .nan, count: trainer.sumCount)
+        var sum = [Double](repeating: 0, count: trainer.sumCount)
+        let outcome = try trained.withUnsafeMutableBufferPointer { try trainer.train(cohort, at: 0, in: $0) }
+        let cut = trainer.sumCount / 3
+        trained.withUnsafeBufferPointer { trained in
+            sum.withUnsafeMutableBufferPointer { sum in
+                for run in [0..<cut, cut..<sum.count] {
+                    guard let from = UnsafeBufferPointer(rebasing: trained[run]).baseAddress else { continue }
+                    trainer.addChange(
+                        of: from,
+                        from: run.lowerBound,
+                        times: 1,
+                        to: UnsafeMutableBufferPointer(rebasing: sum[run])
+                    )
+                }
+            }
+        }
+        let expected = try reference(model, training, clients: 0..<1)
+        #expect(trainer.unpack(sum).map(\.bitPattern) == expected.sum.map(\.bitPattern))
+        #expect(outcome == expected.outcomes[0])
+    }
+
     @Test func aClientThatDivergesAddsNothing() throws {
         let model = try model()
         let trainer = try #require(CohortTrainer(model: model))

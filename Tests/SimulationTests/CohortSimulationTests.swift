@@ -80,7 +80,7 @@ struct CohortSimulationTests {
     }
 
     /// A client whose training diverges is refused, and the others count.
-    @Test func aClientThatFailsIsLeftOut() throws {
+    @Test(arguments: [1, 3]) func aClientThatFailsIsLeftOut(threads: Int) throws {
         var rows = (0..<1_200).map { "\($0 % 7),\(($0 * 5) % 11),\($0 / 2),\($0 % 2)" }
         rows[100] = "3e38,3e38,50,1"
         let path = NSTemporaryDirectory() + "cohort-\(UUID().uuidString).csv"
@@ -95,7 +95,9 @@ struct CohortSimulationTests {
             "model": ["kind": "softmax", "input": [2], "classes": 2], "training": ["learning_rate": 10],
             "round": ["cohort": 0, "quorum": 0.9, "below_quorum": "accept"], "rounds": 1, "evaluate_every": 0,
         ]
-        let (together, apart) = (try Self.run(changes, threads: 1), try Self.run(changes, threads: 2, together: false))
+        let (together, apart) = (
+            try Self.run(changes, threads: threads), try Self.run(changes, threads: 2, together: false)
+        )
         #expect(together.roundsTogether == 0 && together.result.status.acceptedUpdates == 599)
         #expect(together.result.status.modelDigest == apart.result.status.modelDigest)
         #expect(together.result.traffic == apart.result.traffic)
@@ -108,7 +110,9 @@ struct CohortSimulationTests {
             "model": ["kind": "softmax", "input": [60], "classes": 3], "round": ["cohort": 200], "rounds": 1,
             "training": ["batch_size": 5], "evaluate_every": 0,
         ]
-        let (together, apart) = (try Self.run(changes, threads: 1), try Self.run(changes, threads: 2, together: false))
+        let (together, apart) = (
+            try Self.run(changes, threads: 1), try Self.run(changes, threads: 2, together: false)
+        )
         #expect(together.roundsTogether == 1 && apart.roundsTogether == 0)
         #expect(together.result.status.trainedSamples == 1_000)
         #expect(together.result.status.modelDigest == apart.result.status.modelDigest)

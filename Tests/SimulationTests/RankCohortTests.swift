@@ -24,8 +24,13 @@ import Testing
         return try JSONDecoder().decode(Scenario.self, from: try JSONSerialization.data(withJSONObject: file))
     }
 
-    private static func run(_ scenario: Scenario, ranks count: Int, together: Bool = true) throws -> [Outcome] {
-        try ThreadRanks.run(count) { ranks in
+    private static func run(
+        _ scenario: Scenario,
+        ranks count: Int,
+        together: Bool = true,
+        sharesTickets: Bool = false
+    ) throws -> [Outcome] {
+        try ThreadRanks.run(count, sharesTickets: sharesTickets) { ranks in
             let simulation = try FastSimulation(scenario, data: try ClientData(scenario), ranks: ranks)
             simulation.trainsTogether = together
             let result = try simulation.run()
@@ -34,11 +39,16 @@ import Testing
         }
     }
 
-    private func expectSameBits(_ scenario: Scenario, ranks: [Int], roundsTogether: Int = 3) throws {
+    private func expectSameBits(
+        _ scenario: Scenario,
+        ranks: [Int],
+        roundsTogether: Int = 3,
+        sharesTickets: Bool = false
+    ) throws {
         let one = try #require(try Self.run(scenario, ranks: 1, together: false).first).result
         #expect(one.status.phase == .finished)
         for count in ranks {
-            for outcome in try Self.run(scenario, ranks: count) {
+            for outcome in try Self.run(scenario, ranks: count, sharesTickets: sharesTickets) {
                 #expect(outcome.roundsTogether == roundsTogether)
                 #expect(outcome.result.status.modelDigest == one.status.modelDigest, "\(count) ranks")
                 #expect(outcome.result.rounds.map(\.evaluation) == one.rounds.map(\.evaluation))
@@ -53,6 +63,11 @@ import Testing
     /// Shares that differ in size, and ranks without a client.
     @Test func singleClientsAreSharedOut() throws {
         try expectSameBits(Self.scenario([:]), ranks: [1, 2, 3, 5, 9])
+    }
+
+    /// Whoever trains which client.
+    @Test(arguments: [1, 2]) func clientsAreTakenFromOneList(threads: Int) throws {
+        try expectSameBits(Self.scenario(["threads": threads]), ranks: [1, 2, 5], sharesTickets: true)
     }
 
     @Test func severalThreadsOfARankChangeNothing() throws {

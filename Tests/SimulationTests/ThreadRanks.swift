@@ -17,10 +17,23 @@ final class ThreadRanks: SimulationRanks, @unchecked Sendable {
         var brought: [Int: [UInt8]] = [:]
         var taken: [[UInt8]] = []
         var turn = 0
+        /// Whether the ranks take work from one list, and how many tickets of each turn were taken.
+        let sharesTickets: Bool
+        var tickets: [UInt32: Int] = [:]
 
-        init(count: Int) {
+        init(count: Int, sharesTickets: Bool = false) {
             self.count = count
+            self.sharesTickets = sharesTickets
         }
+    }
+
+    var sharesTickets: Bool { meeting.sharesTickets }
+
+    func takeTicket(turn: UInt32) -> Int {
+        meeting.condition.lock()
+        defer { meeting.condition.unlock() }
+        defer { meeting.tickets[turn, default: 0] += 1 }
+        return meeting.tickets[turn] ?? 0
     }
 
     let rank: Int
@@ -53,9 +66,10 @@ final class ThreadRanks: SimulationRanks, @unchecked Sendable {
     /// Runs a body as each of some ranks.
     static func run<Value: Sendable>(
         _ count: Int,
+        sharesTickets: Bool = false,
         _ body: @escaping @Sendable (ThreadRanks) throws -> Value
     ) throws -> [Value] {
-        let meeting = Meeting(count: count)
+        let meeting = Meeting(count: count, sharesTickets: sharesTickets)
         let results = Results<Value>(count)
         // Threads of their own: ranks wait for one another, which a pool of few threads could not bear.
         let finished = DispatchGroup()

@@ -21,7 +21,10 @@ public struct SummedAveraging: AggregationRule {
     /// Hands the sum on; the updates themselves are not read.
     public func aggregate(_ updates: any UpdateSet, sink: AggregateSink) throws {
         precondition(sum.count == updates.layout.elementCount, "the sum is of the updates' model")
-        guard sum.allSatisfy(\.isFinite) else { throw AggregationError.notFinite(rule: name, update: nil) }
+        // All bits of an exponent are set in infinity and in what is no number; without a branch, many at a time.
+        let infinity = Double.infinity.bitPattern
+        let found = sum.reduce(into: UInt64(0)) { $0 |= $1.bitPattern & infinity == infinity ? 1 : 0 }
+        guard found == 0 else { throw AggregationError.notFinite(rule: name, update: nil) }
         try sum.withUnsafeBufferPointer { try sink(0, $0) }
     }
 }

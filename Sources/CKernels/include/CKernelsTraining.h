@@ -26,6 +26,19 @@ typedef struct {
     float momentum;
 } ckt_step;
 
+// A softmax regression of up to 16 classes and what it learns from.
+typedef struct {
+    const float *data;      // [samples][inputs]
+    const int32_t *labels;  // each less than `classes`
+    size_t inputs;
+    size_t classes;
+    float *weights;         // packed: [inputs][16]
+    float *bias;            // 16
+    float *rows;            // room for a batch: padded rows * inputs floats,
+    float *gradient;        // and for its gradient: padded rows * 16
+    float learning_rate;
+} ckt_regression;
+
 typedef struct {
     // y[r][o] = bias[o] + sum_i x[r][i] * weights[i][o], then max(0, y) if relu.
     void (*forward)(
@@ -64,6 +77,12 @@ typedef struct {
     void (*backward)(
         const float *x, size_t x_stride, const float *dy, float *weights, float *velocity, const float *offset,
         const ckt_step *step, const float *h, float *dx, float *scratch, size_t rows, size_t inputs, size_t outputs);
+    // Trains a softmax regression by plain SGD on `count` samples in batches, at most `steps` of them: the bits of
+    // forward, ckt_softmax_cross_entropy, update_weights and update_bias. Adds the samples' cross-entropies to
+    // *loss_sum. Returns 0, or the number of the first step, from 1, whose loss is not finite.
+    size_t (*softmax_steps)(
+        const ckt_regression *model, const uint32_t *indices, size_t count, size_t batch, size_t steps,
+        double *loss_sum);
 } ckt_kernels;
 
 // The kernels for an instruction set: 0 baseline, 1 AVX2 with FMA, 2 AVX-512. NULL where this machine lacks it.
@@ -74,14 +93,15 @@ const ckt_kernels *ckt_kernels_best(void);
 // Asks for bytes to be brought into the cache.
 void ckt_prefetch(const void *data, size_t bytes);
 
-// out[r][f] = scale * data[indices[r]][f] for r < rows; rows up to padded_rows are zeroed.
+// out[r][f] = scale * data[indices[r]][f] for r < rows; rows up to padded_rows are zeroed. Meanwhile the `coming` rows
+// whose indices follow are asked for, which the next call will take.
 void ckt_gather_bytes(
-    const uint8_t *data, size_t features, const uint32_t *indices, size_t rows, size_t padded_rows, float scale,
-    float *out, size_t stride);
+    const uint8_t *data, size_t features, const uint32_t *indices, size_t rows, size_t coming, size_t padded_rows,
+    float scale, float *out, size_t stride);
 // out[r][f] = data[indices[r]][f]; the rest as ckt_gather_bytes.
 void ckt_gather_floats(
-    const float *data, size_t features, const uint32_t *indices, size_t rows, size_t padded_rows, float *out,
-    size_t stride);
+    const float *data, size_t features, const uint32_t *indices, size_t rows, size_t coming, size_t padded_rows,
+    float *out, size_t stride);
 
 // probabilities = softmax of each row's first `classes` logits (maximum subtracted first), padding zero;
 // gradient = (probabilities - one_hot(label)) * scale, zero in padded rows. Returns the rows' summed cross-entropy.
@@ -96,6 +116,9 @@ double ckt_evaluate(
 // sum[i] += weight * (values[i] - start[i]), each difference rounded to float first; returns 0 and changes nothing if a
 // difference is not finite.
 int ckt_add_difference(double *sum, const float *values, const float *start, double weight, size_t n);
+
+// sum[i] += weight * (values[i] - start[i]), each difference rounded to float first.
+void ckt_accumulate_difference(double *sum, const float *values, const float *start, double weight, size_t n);
 
 // out[o][i] = packed[i][o], a layer's weights or a sum of changes to them.
 void ckt_unpack_sum(const double *packed, double *out, size_t outputs, size_t inputs);

@@ -24,6 +24,8 @@ public final class CohortTrainer {
         let specification: TrainingSpecification
         let objective: any LocalObjective
         let decay: Float
+        /// Whether the samples' cross-entropy is all that is minimised.
+        let isPlain: Bool
     }
 
     /// Creates a trainer; nil for a model that is not made of dense layers.
@@ -73,7 +75,8 @@ public final class CohortTrainer {
         round = Round(
             specification: specification,
             objective: objective,
-            decay: Float(specification.weightDecay) + (term?.coefficient ?? 0)
+            decay: Float(specification.weightDecay) + (term?.coefficient ?? 0),
+            isPlain: objective is CrossEntropyObjective && specification.weightDecay == 0
         )
     }
 
@@ -128,29 +131,46 @@ public final class CohortTrainer {
         }
     }
 
-    /// Trains one client of a cohort and writes its change, in the layout of a sum.
+    /// Trains one client of a cohort in the caller's memory and leaves its parameters there, in the layout of a sum.
     ///
-    /// - Parameter change: ``sumCount`` elements; meaningless when the call throws.
+    /// Whether they are finite shows in the sum that ``addChange(of:from:times:to:)`` makes of them.
+    ///
+    /// - Parameter trained: ``sumCount`` elements that stay where they are until another client is trained; meaningless
+    ///   when the call throws.
     /// - Throws: ``LearningError``: `diverged`, `labelOutOfRange`, `shapeMismatch`, `missingData`.
     public func train(
         _ cohort: Cohort,
         at position: Int,
-        into change: UnsafeMutableBufferPointer<Float>
+        in trained: UnsafeMutableBufferPointer<Float>
     ) throws -> TrainingOutcome {
         guard let round else { preconditionFailure("a round begins before its clients train") }
-        precondition(change.count == sumCount, "a change has as many elements as the packed model")
+        precondition(trained.count == sumCount, "a trained client has as many elements as the packed model")
         return try cohort.table.withView { view in
             try cohort.partition.indices.withUnsafeBufferPointer { indices in
                 let rows = UnsafeBufferPointer(rebasing: indices[cohort.rows(position)])
                 try check(view, rows)
-                let outcome = try run(round, view, rows, seed: cohort.seeds[position])
-                guard network.writePackedDifference(into: change) else {
-                    throw divergence(step: outcome.steps, round.specification)
-                }
-                return outcome
+                return try run(round, view, rows, seed: cohort.seeds[position], in: trained.baseAddress)
             }
         }
     }
+
+    /// Adds a run of a trained client's change, `coefficient * Double(trained - start)`.
+    ///
+    /// - Parameters:
+    ///   - trained: the run's first element, trained here or elsewhere from the round's start.
+    ///   - first: its place in the layout of a sum.
+    ///   - sum: the run's elements of a sum.
+    public func addChange(
+        of trained: UnsafePointer<Float>,
+        from first: Int,
+        times coefficient: Double,
+        to sum: UnsafeMutableBufferPointer<Double>
+    ) {
+        network.addDifference(of: trained, from: first, times: coefficient, to: sum)
+    }
+
+    /// Lets go of what a batch left behind, which may not be finite after a training that failed.
+    public func discardBatch() { network.discardBatch() }
 
     private func train(
         _ cohort: Cohort,
@@ -224,7 +244,8 @@ public final class CohortTrainer {
         _ round: Round,
         _ view: SampleView,
         _ rows: UnsafeBufferPointer<UInt32>,
-        seed: Seed
+        seed: Seed,
+        in place: UnsafeMutablePointer<Float>? = nil
     ) throws -> TrainingOutcome {
         let specification = round.specification
         let batchSize = min(specification.batchSize, rows.count)
@@ -232,33 +253,35 @@ public final class CohortTrainer {
         let allSteps = stepsPerEpoch * specification.localEpochs
         let steps = specification.maximumSteps > 0 ? min(allSteps, specification.maximumSteps) : allSteps
         network.reserve(rows: batchSize)
-        network.restart()
+        network.restart(in: place)
         if order.count < rows.count { order = [UInt32](repeating: 0, count: rows.count) }
-        var samplesSeen = 0
+        let isRegression = round.isPlain && network.isRegression(on: view)
         var lossSum = 0.0
         try order.withUnsafeMutableBufferPointer { buffer in
             let order = UnsafeMutableBufferPointer(rebasing: buffer[..<rows.count])
-            for step in 0..<steps {
-                if step % stepsPerEpoch == 0 {
-                    _ = order.update(fromContentsOf: rows)
-                    LocalTrainer.shuffle(order, seed: seed.deriving("epoch", UInt64(step / stepsPerEpoch)))
-                }
-                let start = step % stepsPerEpoch * batchSize
-                let count = min(batchSize, rows.count - start)
-                network.gather(view, UnsafeBufferPointer(rebasing: order[start..<(start + count)]))
-                network.forward(rows: count)
-                let loss = round.objective.lossAndGradient(network.logitBatch(rows: count))
-                guard loss.isFinite else { throw divergence(step: step + 1, specification) }
-                network.backwardAndStep(
-                    rows: count,
-                    learningRate: Float(specification.learningRate),
-                    decay: round.decay,
-                    momentum: Float(specification.momentum)
+            for first in stride(from: 0, to: steps, by: stepsPerEpoch) {
+                _ = order.update(fromContentsOf: rows)
+                LocalTrainer.shuffle(order, seed: seed.deriving("epoch", UInt64(first / stepsPerEpoch)))
+                let epoch = Epoch(
+                    order: UnsafeBufferPointer(order),
+                    batchSize: batchSize,
+                    steps: min(stepsPerEpoch, steps - first)
                 )
-                lossSum += loss
-                samplesSeen += count
+                let failed =
+                    isRegression
+                    ? network.trainRegression(
+                        view,
+                        epoch.order,
+                        batchSize: batchSize,
+                        steps: epoch.steps,
+                        learningRate: Float(specification.learningRate),
+                        lossSum: &lossSum
+                    ) : runLayers(round, view, epoch, &lossSum)
+                if let failed { throw divergence(step: first + failed, specification) }
             }
         }
+        // Only the last batch of an epoch may be smaller.
+        let samplesSeen = steps / stepsPerEpoch * rows.count + steps % stepsPerEpoch * batchSize
         return TrainingOutcome(
             sampleCount: rows.count,
             steps: steps,
@@ -266,6 +289,35 @@ public final class CohortTrainer {
             wasStopped: false,
             samplesSeen: samplesSeen
         )
+    }
+
+    /// One pass over a client's samples.
+    private struct Epoch {
+        let order: UnsafeBufferPointer<UInt32>
+        let batchSize: Int
+        let steps: Int
+    }
+
+    /// Trains layer by layer; gives the first step, from 1, whose loss is not finite.
+    private func runLayers(_ round: Round, _ view: SampleView, _ epoch: Epoch, _ lossSum: inout Double) -> Int? {
+        let (order, batchSize, specification) = (epoch.order, epoch.batchSize, round.specification)
+        for step in 0..<epoch.steps {
+            let start = step * batchSize
+            let count = min(batchSize, order.count - start)
+            let coming = min(batchSize, order.count - start - count)
+            network.gather(view, UnsafeBufferPointer(rebasing: order[start..<(start + count)]), coming: coming)
+            network.forward(rows: count)
+            let loss = round.objective.lossAndGradient(network.logitBatch(rows: count))
+            guard loss.isFinite else { return step + 1 }
+            network.backwardAndStep(
+                rows: count,
+                learningRate: Float(specification.learningRate),
+                decay: round.decay,
+                momentum: Float(specification.momentum)
+            )
+            lossSum += loss
+        }
+        return nil
     }
 
     /// The error of a training that diverged; nothing of its numbers stays in the buffers.
@@ -276,6 +328,11 @@ public final class CohortTrainer {
 
     /// A sum in the model's layout.
     public func unpack(_ sum: [Double]) -> [Double] {
+        sum.withUnsafeBufferPointer { unpack($0) }
+    }
+
+    /// A sum in the model's layout.
+    public func unpack(_ sum: UnsafeBufferPointer<Double>) -> [Double] {
         precondition(sum.count == sumCount, "the sum has as many elements as the packed model")
         return network.unpack(sum)
     }

@@ -54,6 +54,12 @@ struct DenseKernels {
             UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int, Int
         ) -> Void
 
+    /// Steps of a softmax regression, many in one call.
+    let softmaxSteps:
+        @convention(c) (
+            UnsafePointer<ckt_regression>?, UnsafePointer<UInt32>?, Int, Int, Int, UnsafeMutablePointer<Double>?
+        ) -> Int
+
     /// Fused multiply-adds in registers; returns the floating-point operations done.
     let multiplyAdds: @convention(c) (Int) -> Double
 
@@ -66,7 +72,8 @@ struct DenseKernels {
             let pack = table.pointee.pack, let unpackDifference = table.pointee.unpack_difference,
             let columnMasks = table.pointee.column_masks, let sparseForward = table.pointee.sparse_forward,
             let sparseUpdateWeights = table.pointee.sparse_update_weights,
-            let multiplyAdds = table.pointee.multiply_adds, let backward = table.pointee.backward
+            let multiplyAdds = table.pointee.multiply_adds, let backward = table.pointee.backward,
+            let softmaxSteps = table.pointee.softmax_steps
         else { return nil }
         self.forward = forward
         self.inputGradient = inputGradient
@@ -79,6 +86,7 @@ struct DenseKernels {
         self.sparseUpdateWeights = sparseUpdateWeights
         self.multiplyAdds = multiplyAdds
         self.backward = backward
+        self.softmaxSteps = softmaxSteps
     }
 
     static func padded(_ size: Int) -> Int { (size + padding - 1) / padding * padding }

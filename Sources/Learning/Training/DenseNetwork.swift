@@ -64,6 +64,8 @@ final class DenseNetwork {
     let packedCount: Int
     let kernels: DenseKernels
     private var parameters: ParameterBuffers?
+    /// Where the parameters are instead, while they are trained in place.
+    private var place: UnsafeMutablePointer<Float>?
     /// What the clients of a cohort start from, packed.
     private var start: ParameterBuffers?
     var velocity: ParameterBuffers?
@@ -98,6 +100,7 @@ final class DenseNetwork {
     func load(_ vector: ParameterVector) {
         let target = parameters ?? makeParameterBuffers()
         parameters = target
+        place = nil
         pack(vector, into: target.values)
     }
 
@@ -109,11 +112,13 @@ final class DenseNetwork {
     }
 
     /// Loads what ``loadStart(_:)`` kept; no velocity, the offset stays.
-    func restart() {
+    ///
+    /// - Parameter place: where the parameters are until the next restart; nil for memory of its own.
+    func restart(in place: UnsafeMutablePointer<Float>? = nil) {
         guard let start else { preconditionFailure("a start is loaded before it is used") }
-        let target = parameters ?? makeParameterBuffers()
-        parameters = target
-        target.values.update(from: start.values, count: packedCount)
+        self.place = place
+        if place == nil, parameters == nil { parameters = makeParameterBuffers() }
+        values.update(from: start.values, count: packedCount)
         velocity?.values.update(repeating: 0, count: packedCount)
     }
 
@@ -125,27 +130,31 @@ final class DenseNetwork {
         return ckt_add_difference(sum.baseAddress, values, start.values, coefficient, packedCount) != 0
     }
 
-    /// Writes `parameters - start` in the packed layout; false if it is not finite.
-    func writePackedDifference(into change: UnsafeMutableBufferPointer<Float>) -> Bool {
-        guard let start, let target = change.baseAddress else { preconditionFailure("a start is loaded before use") }
-        ck_subtract(target, values, start.values, packedCount)
-        return UnsafeBufferPointer(change).isFinite
+    /// Adds `coefficient * (trained - start)` for a run of the packed parameters that begins at `first`.
+    func addDifference(
+        of trained: UnsafePointer<Float>,
+        from first: Int,
+        times coefficient: Double,
+        to sum: UnsafeMutableBufferPointer<Double>
+    ) {
+        guard let start, let target = sum.baseAddress else {
+            preconditionFailure("a start is loaded before it is used")
+        }
+        precondition(first >= 0 && first + sum.count <= packedCount, "the run lies in the packed layout")
+        ckt_accumulate_difference(target, trained, start.values + first, coefficient, sum.count)
     }
 
     /// A sum of packed parameters in the model's layout.
-    func unpack(_ sum: [Double]) -> [Double] {
+    func unpack(_ sum: UnsafeBufferPointer<Double>) -> [Double] {
         precondition(sum.count == packedCount, "the sum is in the packed layout")
         return [Double](unsafeUninitializedCapacity: model.layout.elementCount) { target, count in
             count = model.layout.elementCount
-            guard let target = target.baseAddress else { return }
-            sum.withUnsafeBufferPointer { sum in
-                guard let sum = sum.baseAddress else { return }
-                for (index, layer) in layers.enumerated() {
-                    let weight = target + model.layout.range(of: 2 * index).lowerBound
-                    let bias = target + model.layout.range(of: 2 * index + 1).lowerBound
-                    ckt_unpack_sum(sum + layer.weight, weight, layer.outputs, layer.inputs)
-                    bias.update(from: sum + layer.bias, count: layer.outputs)
-                }
+            guard let target = target.baseAddress, let sum = sum.baseAddress else { return }
+            for (index, layer) in layers.enumerated() {
+                let weight = target + model.layout.range(of: 2 * index).lowerBound
+                let bias = target + model.layout.range(of: 2 * index + 1).lowerBound
+                ckt_unpack_sum(sum + layer.weight, weight, layer.outputs, layer.inputs)
+                bias.update(from: sum + layer.bias, count: layer.outputs)
             }
         }
     }
@@ -241,6 +250,7 @@ final class DenseNetwork {
     }
 
     var values: UnsafeMutablePointer<Float> {
+        if let place { return place }
         guard let parameters else { preconditionFailure("parameters are loaded before they are used") }
         return parameters.values
     }
@@ -259,7 +269,9 @@ final class DenseNetwork {
     }
 
     /// Takes samples as the next batch.
-    func gather(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>) {
+    ///
+    /// - Parameter coming: how many indices follow in memory, of samples that are taken next: they are brought near.
+    func gather(_ view: SampleView, _ rows: UnsafeBufferPointer<UInt32>, coming: Int = 0) {
         let buffers = buffers
         precondition(rows.count <= buffers.rows, "room for a batch is reserved before it is used")
         for (row, sample) in rows.enumerated() { buffers.labels[row] = view.labels[Int(sample)] }
@@ -267,9 +279,9 @@ final class DenseNetwork {
         let padded = DenseKernels.paddedRows(rows.count)
         let input = buffers.activations[0]
         if let bytes = view.bytes {
-            ckt_gather_bytes(bytes, width, indices, rows.count, padded, view.scale, input, stride)
+            ckt_gather_bytes(bytes, width, indices, rows.count, coming, padded, view.scale, input, stride)
         } else {
-            ckt_gather_floats(view.floats, width, indices, rows.count, padded, input, stride)
+            ckt_gather_floats(view.floats, width, indices, rows.count, coming, padded, input, stride)
         }
     }
 

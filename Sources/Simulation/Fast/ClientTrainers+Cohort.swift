@@ -43,18 +43,23 @@ extension ClientTrainers {
         if elementCount <= Self.blockElements, try blocks >= 4 * threadsOfAll(ranks) {
             let work = CohortWork(cohort, elementCount: elementCount, ranks: ranks)
             onThreads(trainers.all.count) { work.run(trainers.all[$0], from: base) }
-            result = try work.results()
+            result = try work.results().map { (trainers.all[0].unpack($0.sum), $0.outcomes) }
         } else {
             let room = slots(SlotWork.slotCount(cohort, elementCount: elementCount))
-            let work = SlotWork(cohort, slots: room, elementCount: elementCount, ranks: ranks)
+            turns += 1
+            let work = SlotWork(cohort, slots: room, elementCount: elementCount, ranks: ranks, turn: turns)
             onThreads(min(trainers.all.count, count)) { work.run(trainers.all[$0], from: base) }
-            guard try work.gather() else { return nil }
-            onThreads(trainers.all.count) { _ in work.addUp() }
-            result = try work.results()
+            if try work.gather() {
+                onThreads(min(trainers.all.count, count)) { work.addUp(trainers.all[$0]) }
+                result = try work.results(trainers.all[0])
+            }
         }
-        guard let (sum, outcomes) = result else { return nil }
+        guard let (sum, outcomes) = result else {
+            for trainer in trainers.all { trainer.discardBatch() }
+            return nil
+        }
         return TrainedCohort(
-            sum: trainers.all[0].unpack(sum),
+            sum: sum,
             outcomes: outcomes,
             meanTime: (ContinuousClock().now - begin) * min(trainers.all.count, count) / count
         )

@@ -19,7 +19,9 @@ final class ClientTrainers {
     let cohortTrainers: [CohortTrainer]
     /// The threads of all ranks together, once they were asked.
     var allThreads: Int?
-    /// Where changes wait to be added up; kept from round to round.
+    /// The rounds whose clients were handed out one by one.
+    var turns: UInt32 = 0
+    /// Where trained clients wait to be added up; kept from round to round.
     private var slotMemory: UnsafeMutableBufferPointer<Float>?
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.
     private static let evaluationChunk = 1_000
@@ -32,11 +34,17 @@ final class ClientTrainers {
 
     deinit { slotMemory?.deallocate() }
 
-    /// Room for changes, with any contents.
+    /// Room for trained clients, with any contents: aligned as the kernels' vectors are.
     func slots(_ elementCount: Int) -> UnsafeMutablePointer<Float> {
         if let memory = slotMemory, memory.count >= elementCount, let base = memory.baseAddress { return base }
         slotMemory?.deallocate()
-        let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: elementCount)
+        let byteCount = elementCount * MemoryLayout<Float>.stride
+        let bytes = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: byteCount,
+            alignment: byteCount < HugePages.byteCount ? 64 : HugePages.byteCount
+        )
+        HugePages.advise(UnsafeRawBufferPointer(bytes))
+        let memory = bytes.bindMemory(to: Float.self)
         slotMemory = memory
         guard let base = memory.baseAddress else { preconditionFailure("a model has elements") }
         return base

@@ -23,6 +23,22 @@ public protocol SimulationRanks: AnyObject {
     ///
     /// - Throws: ``SimulationError`` with code `ranksFailed` when a rank is gone.
     func exchange(_ sent: [RankRun], into received: [MutableRankRun]) throws
+
+    /// Whether ranks can take work from one list while they work, by ``takeTicket(turn:)``; the same on all ranks.
+    var sharesTickets: Bool { get }
+
+    /// The next number of a turn, from 0, which no other call of any rank is given; from any thread.
+    ///
+    /// - Parameter turn: from 1, ascending; a turn ends when all ranks gather after it.
+    func takeTicket(turn: UInt32) -> Int
+}
+
+extension SimulationRanks {
+    /// They cannot: who does what is settled before.
+    public var sharesTickets: Bool { false }
+
+    /// Never called where tickets are not shared.
+    public func takeTicket(turn: UInt32) -> Int { preconditionFailure("these ranks share no tickets") }
 }
 
 /// One process for all the work.
