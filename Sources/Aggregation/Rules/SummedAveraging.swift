@@ -23,7 +23,11 @@ public struct SummedAveraging: AggregationRule {
         precondition(sum.count == updates.layout.elementCount, "the sum is of the updates' model")
         // All bits of an exponent are set in infinity and in what is no number; without a branch, many at a time.
         let infinity = Double.infinity.bitPattern
-        let found = sum.reduce(into: UInt64(0)) { $0 |= $1.bitPattern & infinity == infinity ? 1 : 0 }
+        let found = sum.withUnsafeBufferPointer { values in
+            var found: UInt64 = 0
+            for value in values { found |= value.bitPattern & infinity == infinity ? 1 : 0 }
+            return found
+        }
         guard found == 0 else { throw AggregationError.notFinite(rule: name, update: nil) }
         try sum.withUnsafeBufferPointer { try sink(0, $0) }
     }

@@ -23,6 +23,8 @@ final class ClientTrainers {
     var turns: UInt32 = 0
     /// Where trained clients wait to be added up; kept from round to round.
     private var slotMemory: UnsafeMutableBufferPointer<Float>?
+    /// What updates are written into.
+    let spares = SpareVectors()
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.
     private static let evaluationChunk = 1_000
 
@@ -68,10 +70,10 @@ final class ClientTrainers {
     ) -> [Result<ClientUpdate, ClientFailure>] {
         let costs = tasks.map(cost)
         let order = tasks.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
-        return parallel(tasks.count, order: order) { trainer, index in
+        return parallel(tasks.count, order: order) { [spares] trainer, index in
             let task = tasks[index]
             do {
-                return .success(try Self.train(task, from: base, recipe: recipe, inputs(task), trainer))
+                return .success(try Self.train(task, from: base, recipe: recipe, inputs(task), trainer, spares))
             } catch let error as LearningError {
                 let reason = error.reason
                 return .failure(ClientFailure(reason: reason, message: error.message))
@@ -86,12 +88,15 @@ final class ClientTrainers {
         from base: ParameterVector,
         recipe: JobRecipe,
         _ inputs: Inputs,
-        _ trainer: LocalTrainer
+        _ trainer: LocalTrainer,
+        _ spares: SpareVectors
     ) throws -> ClientUpdate {
         let work = ClientWork(task, recipe: recipe)
         var memory = inputs.memory
         work.settle(&memory)
-        var delta = ParameterVector(zeros: base.count)
+        // Only plain training writes every element.
+        let isPlain = !work.remembers && base.count == recipe.architecture.layout.elementCount
+        var delta = isPlain ? spares.take(count: base.count) : ParameterVector(zeros: base.count)
         let result = try work.train(
             base: base,
             samples: inputs.samples,

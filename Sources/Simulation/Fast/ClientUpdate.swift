@@ -19,6 +19,12 @@ struct ClientUpdate: Sendable {
     /// What the client remembers if the update counts; nil where clients remember nothing.
     let memory: ClientMemory?
 
+    /// The elements, where they were not coded.
+    var elements: ParameterVector? {
+        guard case .elements(let vector) = content else { return nil }
+        return vector
+    }
+
     /// The same update with what the job's machine knows of it.
     func counting(as accepted: AcceptedUpdate) -> ClientUpdate {
         var update = self

@@ -459,6 +459,7 @@ public final class FastSimulation {
             previousBase = (model.prepared.reference.round, try model.heldByAgents(recipe))
         } else {
             spare = SpareVector(model.vector)
+            trainers.spares.keep(inHand.compactMap(\.elements))
         }
         model = next
     }

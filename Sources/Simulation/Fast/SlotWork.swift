@@ -33,6 +33,8 @@ final class SlotWork: @unchecked Sendable {
     private var nextStretch: Int
     private var outcomes: [Learning.TrainingOutcome?]
     private var failed = false
+    /// Whether all that this rank added up is finite.
+    private var sumIsFinite = true
 
     /// Elements that a thread adds up at a time: their sums, the start and a client's stay in the first-level cache.
     private static let stretch = 2_048
@@ -168,6 +170,7 @@ final class SlotWork: @unchecked Sendable {
             guard blocks > 1 else {
                 target.initialize(repeating: 0)
                 add(0..<trained.count, range.lowerBound, to: target, trainer)
+                check(UnsafeBufferPointer(target))
                 continue
             }
             var fold = BlockFold(elementCount: range.count)
@@ -179,7 +182,12 @@ final class SlotWork: @unchecked Sendable {
                 fold.insert(sum, block: block)
             }
             _ = target.update(fromContentsOf: fold.total())
+            check(UnsafeBufferPointer(target))
         }
+    }
+
+    private func check(_ sums: UnsafeBufferPointer<Double>) {
+        if !Self.isFinite(sums) { lock.withLock { sumIsFinite = false } }
     }
 
     /// Whether all values are finite; a change that is not shows in every sum that it is added to.
@@ -228,7 +236,10 @@ final class SlotWork: @unchecked Sendable {
             received.append(MutableRankRun(rank: rank, bytes: theirs))
         }
         if ranks.count > 1 { try ranks.exchange(sent, into: received) }
-        guard Self.isFinite(UnsafeBufferPointer(sum)) else { return nil }
+        for rank in 0..<ranks.count where rank != ranks.rank {
+            check(UnsafeBufferPointer(UnsafeMutableBufferPointer(rebasing: sum[elements(of: rank)])))
+        }
+        guard sumIsFinite else { return nil }
         return (trainer.unpack(UnsafeBufferPointer(sum)), outcomes.compactMap { $0 })
     }
 }
