@@ -44,6 +44,9 @@ public final class StateFolder: Sendable {
     }
 
     deinit {
+        // The lock belongs to the open file, of which a child that another thread is starting has a copy until it
+        // becomes another program: closing ours would leave the folder locked until then.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 

@@ -57,7 +57,7 @@ struct CodedJobTests {
         let job = TestJob(
             name: "buffered",
             // So many that a fast coordinator does not end the job before a slow machine kills it.
-            rounds: 600,
+            rounds: 200,
             agents: 4,
             round: "{mode: buffered, cohort: 2}",
             further: "strategy: fedbuff"
