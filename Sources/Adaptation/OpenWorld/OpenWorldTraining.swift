@@ -8,8 +8,9 @@ public import Rounds
 /// A client of a FedoSSL job: trains on samples with and without labels, and says what its data look like.
 ///
 /// After Zhang and others 2023. Steps are those of SGD with momentum and weight decay on ``OpenWorldObjective``, each
-/// gradient cut to the norm 1. Beside the change of the model a client gives what ``OpenWorldTensors`` has. What would
-/// be made of fewer than ``smallestGroup`` samples is not given: it would be as good as a sample's own features.
+/// gradient cut to the norm 1. Beside the change of the model a client gives what ``OpenWorldTensors`` has: no mean of
+/// fewer than ``smallestGroup`` samples and no more clusters than groups of so many, for those of one sample would be
+/// its own features.
 public struct OpenWorldTraining: Sendable {
     /// The least samples of which a mean or a cluster is told.
     public static let smallestGroup = 8
