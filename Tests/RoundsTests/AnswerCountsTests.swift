@@ -51,10 +51,13 @@ import Testing
     @Test func countsOfOtherClassesAreNotAdded() {
         var counts = Self.counts(Self.pairs)
         let before = counts
-        #expect(counts.add(AnswerCounts(classes: 3, seenClasses: 2)) == nil)
-        #expect(counts.add(AnswerCounts(classes: 4, seenClasses: 1)) == nil)
+        for other in [AnswerCounts(classes: 3, seenClasses: 2), AnswerCounts(classes: 4, seenClasses: 1)] {
+            let isAdded = counts.add(other)
+            #expect(!isAdded)
+        }
         #expect(counts == before)
-        #expect(counts.add(before) != nil && counts.sampleCount == 16 && counts.accuracies == before.accuracies)
+        let isAdded = counts.add(before)
+        #expect(isAdded && counts.sampleCount == 16 && counts.accuracies == before.accuracies)
     }
 
     // MARK: - What a coordinator counts

@@ -54,12 +54,11 @@ public struct AnswerCounts: Sendable, Hashable, Codable {
 
     /// Adds counts of the same classes.
     ///
-    /// - Returns: nil, with nothing added, for counts of other classes.
-    @discardableResult
-    public mutating func add(_ other: AnswerCounts) -> Void? {
-        guard other.classes == classes, other.seenClasses == seenClasses else { return nil }
+    /// - Returns: false, with nothing added, for counts of other classes.
+    public mutating func add(_ other: AnswerCounts) -> Bool {
+        guard other.classes == classes, other.seenClasses == seenClasses else { return false }
         for index in counts.indices { counts[index] += other.counts[index] }
-        return ()
+        return true
     }
 
     /// The class that each answer stands for, so that most are right.

@@ -251,7 +251,7 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
     /// The share of samples whose class was predicted, 0 for no samples; where classes have no name of their own, that
     /// under the best naming of all answers.
     public var accuracy: Double {
-        if let answers { return answers.accuracies.all }
+        if let answers { return answers.accuracy(naming: answers.names) }
         return sampleCount == 0 ? 0 : Double(correctCount) / Double(sampleCount)
     }
 
@@ -264,6 +264,10 @@ public struct EvaluationSummary: Sendable, Hashable, Codable {
         correctCount += part.correctCount
         lossSum += part.lossSum
         guard let other = part.answers else { return }
-        if answers?.add(other) == nil { answers = other }
+        guard let isAdded = answers?.add(other) else {
+            answers = other
+            return
+        }
+        precondition(isAdded, "the clients of a job answer by the same classes")
     }
 }
