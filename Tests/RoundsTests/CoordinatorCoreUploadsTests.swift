@@ -269,4 +269,39 @@ struct CoordinatorCoreUploadsTests {
             #expect(driver.goodbye(on: connection)?.reason == .unknownBlob)
         }
     }
+
+    @Test func anAgentThatAsksForAReplacedModelIsNeverLeftWaiting() {
+        let round = RoundPolicy(mode: .buffered, cohort: 1, deadline: DurationText(.seconds(60)))
+        let replaced = PreparedModel.sample(0).reference.digest
+        for asked in 1...3 {
+            var driver = CoordinatorDriver.running(.sample(agents: 2, rounds: 9, round: round), agents: all)
+            let slow = all[1]
+            for number in 1...UInt32(asked) { driver.upload(all[0], round: number, on: 1) }
+            #expect(driver.status?.round == RoundNumber(UInt32(asked)))
+            driver.clear()
+            // An evaluation's model or that of its task: it waits for the answer in either case.
+            driver.say(.blobRequest(BlobRequest(transfer: 7, digest: replaced, offset: 0)), on: 2)
+            let isServed = asked == 1
+            #expect((driver.goodbye(on: 2)?.reason == .unknownBlob) == !isServed)
+            driver.connect(slow, on: 12)
+            let task = driver.tasks(on: 12).first?.key
+            #expect(
+                isServed || task == nil || task?.round.value ?? 0 > 1,
+                "its old task would end the connection again"
+            )
+        }
+    }
+
+    @Test func askingForAnEvaluatedModelThatWasReplacedTakesNoOtherWorkBack() {
+        let round = RoundPolicy(mode: .buffered, cohort: 1, deadline: DurationText(.seconds(60)))
+        var driver = CoordinatorDriver.running(.sample(agents: 2, rounds: 9, round: round), agents: all)
+        driver.upload(all[1], on: 2)
+        driver.upload(all[0], on: 1)
+        driver.clear()
+        let replaced = PreparedModel.sample(0).reference.digest
+        driver.say(.blobRequest(BlobRequest(transfer: 7, digest: replaced, offset: 0)), on: 2)
+        #expect(driver.goodbye(on: 2)?.reason == .unknownBlob)
+        driver.connect(all[1], on: 12)
+        #expect(driver.tasks(on: 12).map(\.key) == [driver.key(all[1], round: 2)])
+    }
 }

@@ -19,16 +19,7 @@ extension CoordinatorCore {
         guard let job = activeJob, let part = parts.first(where: { $0.digest == request.digest }),
             request.offset >= 0, request.offset <= part.byteCount
         else {
-            if let job = activeJob, let key = jobs[job]?.carriedKey(of: agent) {
-                // It was away for too long: it is asked anew, from a newer model.
-                actions.append(.send(connection, .cancel(TaskCancellation(key: key, reason: .lateUpdate))))
-                return step(
-                    job,
-                    .failed(key, .lateUpdate, "its model was replaced before it was loaded"),
-                    now,
-                    &actions
-                )
-            }
+            giveUpOutdatedWork(of: agent, connection, now, &actions)
             // The model was replaced in the meantime. A new connection begins with the current tasks.
             let text = "the model \(request.digest) is not served any more"
             return drop(connection, Goodbye(.unknownBlob, text, retryAfter: .zero), now, &actions)
@@ -36,6 +27,21 @@ extension CoordinatorCore {
         actions.append(
             .sendModel(connection, transfer: request.transfer, job, part, offset: request.offset)
         )
+    }
+
+    /// Takes back what an agent was asked for earlier where its model is not served any more: the agent was away for
+    /// too long, and is asked anew, from a newer model.
+    private mutating func giveUpOutdatedWork(
+        of agent: AgentID,
+        _ connection: ConnectionID,
+        _ now: Instant,
+        _ actions: inout [CoordinatorAction]
+    ) {
+        guard let job = activeJob, let key = jobs[job]?.carriedKey(of: agent) else { return }
+        let base = jobs[job]?.base(of: key)
+        guard !servedModels.contains(where: { $0.digest == base }) else { return }
+        actions.append(.send(connection, .cancel(TaskCancellation(key: key, reason: .lateUpdate))))
+        step(job, .failed(key, .lateUpdate, "its model was replaced before it was loaded"), now, &actions)
     }
 
     mutating func offered(

@@ -151,8 +151,23 @@ final class CoordinatorHost {
         guard core != nil else { return }
         log.add(2, 3, input.logWord)
         log.note("coordinator <- \(input)")
-        perform(core?.handle(input, at: clock.now) ?? [])
+        let actions = core?.handle(input, at: clock.now) ?? []
+        checkAnswer(to: input, actions)
+        perform(actions)
         rearm()
+    }
+
+    /// An agent that asks for a model waits until it comes or the connection ends, and does nothing else.
+    private func checkAnswer(to input: CoordinatorInput, _ actions: [CoordinatorAction]) {
+        guard case .received(let connection, .blobRequest(let request)) = input else { return }
+        let isAnswered = actions.contains { action in
+            switch action {
+            case .sendModel(connection, request.transfer, _, _, _), .close(connection, _): true
+            default: false
+            }
+        }
+        guard !isAnswered else { return }
+        observer?.violation("I10: the request for the model \(request.digest) on \(connection) has no answer")
     }
 
     private func perform(_ actions: [CoordinatorAction]) {
