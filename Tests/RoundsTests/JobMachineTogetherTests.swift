@@ -55,6 +55,15 @@ struct JobMachineTogetherTests {
         #expect(job.folds.first?.map(\.key.agent) == all && job.commits.count == 1)
     }
 
+    @Test func updatesAreFoldedInTheOrderOfTheirAgentsHoweverTheyCome() {
+        let all = agents(4)
+        for given in [Array(all.reversed()), [all[1], all[0], all[2], all[3]]] {
+            var job = together(.sample(agents: 4, rounds: 2), agents: all)
+            job.give(.verifiedTogether(given.map { .sample($0) }))
+            #expect(job.folds.first?.map(\.key.agent) == all && job.machine.status.acceptedUpdates == 4)
+        }
+    }
+
     @Test func tasksThatDifferInMoreAreGivenOneByOne() {
         let job = together(.sample(agents: 3, round: RoundPolicy(mode: .buffered, cohort: 2)), agents: agents(3))
         #expect(groups(job).isEmpty && job.tasks.count == 3)

@@ -115,10 +115,12 @@ extension JobMachine {
         var others: [AcceptedUpdate] = []
         if case .training(var round) = stage, !round.policy.carriesWork {
             stage = .queued
-            for update in updates {
-                if round.accept(update) { count(update, sign: 1) } else { others.append(update) }
-            }
+            let refused = Set(round.accept(updates))
             stage = .training(round)
+            others = refused.sorted().map { updates[$0] }
+            for index in updates.indices where refused.isEmpty || !refused.contains(index) {
+                count(updates[index], sign: 1)
+            }
         } else {
             others = updates
         }
@@ -196,6 +198,7 @@ extension JobMachine {
             actions.append(.notify(JobEvent(kind: .status, status: status, message: text)))
         case .close:
             carryOn(round, &actions)
+            round.close()
             stage = .folding(round)
             actions.append(.fold(round.number, round.accepted))
         case .abandon:

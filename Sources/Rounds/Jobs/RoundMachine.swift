@@ -37,11 +37,13 @@ struct RoundMachine {
     let reasons: SelectionReasons?
     let startedAt: Instant
     private(set) var deadline: Instant
-    private(set) var standing: [AgentID: Standing]
+    private(set) var standing: CohortStanding
     private(set) var acceptedCount = 0
     private(set) var recordingCount = 0
     private(set) var pendingCount: Int
     private var extensions = 0
+    /// The accepted updates of a round that takes no more.
+    private var final: [AcceptedUpdate]?
 
     init(
         job: JobID,
@@ -62,7 +64,7 @@ struct RoundMachine {
         self.policy = policy
         startedAt = now
         deadline = now.advanced(by: policy.deadline.duration)
-        standing = Dictionary(uniqueKeysWithValues: cohort.map { ($0, .pending) })
+        standing = CohortStanding(pending: cohort)
         pendingCount = cohort.count
     }
 
@@ -70,7 +72,11 @@ struct RoundMachine {
 
     /// The accepted updates in the order of their keys: the order in which they are folded.
     var accepted: [AcceptedUpdate] {
-        let updates = cohort.compactMap { if case .accepted(let update) = standing[$0] { update } else { nil } }
+        if let final { return final }
+        guard acceptedCount > 0 else { return [] }
+        let updates = cohort.indices.compactMap {
+            if case .accepted(let update) = standing[$0] { update } else { nil }
+        }
         // The cohort is in order, and so are the keys of one round.
         return carried.isEmpty ? updates : updates.sorted { $0.key < $1.key }
     }
@@ -78,7 +84,7 @@ struct RoundMachine {
     /// The agents that were asked and have not answered, in order.
     var pending: [AgentID] {
         guard pendingCount > 0 else { return [] }
-        return cohort.filter { if case .pending = standing[$0] { true } else { false } }
+        return cohort.indices.compactMap { if case .pending = standing[$0] { cohort[$0] } else { nil } }
     }
 
     /// What an agent of the cohort works on.
@@ -100,25 +106,50 @@ struct RoundMachine {
 
     /// Changes where an agent of the cohort stands.
     mutating func set(_ agent: AgentID, to new: Standing) {
-        guard let old = standing[agent] else {
+        guard let position = standing.position(of: agent) else {
             preconditionFailure("only agents of the cohort have a standing in its round")
         }
-        count(old, by: -1)
+        count(standing[position], by: -1)
         count(new, by: 1)
-        standing[agent] = new
+        standing[position] = new
+        final = nil
         assert(acceptedCount + recordingCount <= target, "a round never accepts more updates than it wants")
     }
 
-    /// Accepts an update of this round at once, without the journal; false where it does not count now.
-    mutating func accept(_ update: AcceptedUpdate) -> Bool {
+    /// Accepts updates of this round at once, without the journal.
+    ///
+    /// - Parameter updates: looked up fastest in the order of the cohort.
+    /// - Returns: the positions of those that do not count now.
+    mutating func accept(_ updates: [AcceptedUpdate]) -> [Int] {
+        var refused: [Int] = []
+        var isInOrder = updates.count == cohort.count
+        for (index, update) in updates.enumerated() {
+            if let position = accept(update, near: index) {
+                isInOrder = isInOrder && position == index
+            } else {
+                refused.append(index)
+            }
+        }
+        if isInOrder, refused.isEmpty { final = updates }
+        return refused
+    }
+
+    /// Gives the position in the cohort; nil for an update that does not count now.
+    private mutating func accept(_ update: AcceptedUpdate, near expected: Int) -> Int? {
         let agent = update.key.agent
-        guard hasRoom, carried[agent] == nil, update.key.round == number, update.key.attempt == attempt,
-            update.key.job == job, case .pending = standing[agent]
-        else { return false }
+        guard hasRoom, carried.isEmpty || carried[agent] == nil, update.key.round == number,
+            update.key.attempt == attempt, update.key.job == job,
+            let position = standing.position(of: agent, near: expected), case .pending = standing[position]
+        else { return nil }
         pendingCount -= 1
         acceptedCount += 1
-        standing[agent] = .accepted(update)
-        return true
+        standing[position] = .accepted(update)
+        return position
+    }
+
+    /// Takes no more updates: what counts is put in order once.
+    mutating func close() {
+        final = accepted
     }
 
     private mutating func count(_ standing: Standing, by change: Int) {
@@ -158,7 +189,7 @@ struct RoundMachine {
     }
 
     private var hasLostAgents: Bool {
-        standing.values.contains(.failed(.agentLost))
+        standing.contains(.failed(.agentLost))
     }
 
     mutating func extend(at now: Instant) {

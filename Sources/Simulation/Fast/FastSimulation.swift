@@ -426,10 +426,13 @@ public final class FastSimulation {
     private func fold(_ round: RoundNumber, _ updates: [AcceptedUpdate]) throws {
         let sum = summed.flatMap { $0.round == round && $0.updates == updates.count ? $0.sum : nil }
         summed = nil
-        let inHand = updates.compactMap { update in
-            // The machine knows how stale it is.
-            trained.removeValue(forKey: update.key).map { $0.counting(as: update) }
-        }
+        let inHand =
+            trained.isEmpty
+            ? []
+            : updates.compactMap { update in
+                // The machine knows how stale it is.
+                trained.removeValue(forKey: update.key).map { $0.counting(as: update) }
+            }
         precondition(sum != nil || inHand.count == updates.count, "every accepted update is in hand")
         if !scenario.job.round.carriesWork { trained = [:] }
         let set = InHandUpdates(
