@@ -52,7 +52,10 @@ let package = Package(
         // Pure modules: values and decisions, no C but the kernels.
         .target(
             name: "CKernels",
-            exclude: ["convolution.inc", "training_dense.inc", "training_softmax.inc", "training_sparse.inc"]
+            exclude: [
+                "convolution.inc", "convolution_winograd.inc", "training_dense.inc", "training_softmax.inc",
+                "training_sparse.inc",
+            ]
         ),
         module("Randomness"),
         module("ModelState", ["CKernels"]),

@@ -154,15 +154,6 @@ void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_
                     [spread_index(outputs, blocks, t / CKC_SPARSE_KERNEL, i / 16, o, t % CKC_SPARSE_KERNEL) + i % 16];
 }
 
-void ckc_gather_runs(const float *runs, size_t outputs, size_t inputs, float *panels) {
-    size_t count = CKC_SPARSE_KERNEL * inputs, taps = CKC_SPARSE_KERNEL * CKC_SPARSE_KERNEL, padded = PADDED(outputs);
-    for (size_t o = 0; o < outputs; o++)
-        for (size_t ky = 0; ky < CKC_SPARSE_KERNEL; ky++)
-            for (size_t k = 0; k < count; k++)
-                panels[panel_index(padded, inputs, taps, o, k % inputs, ky * CKC_SPARSE_KERNEL + k / inputs)]
-                    = runs[(o * CKC_SPARSE_KERNEL + ky) * 16 + k];
-}
-
 // MARK: Pooling
 
 INLINE void pool_pixel(

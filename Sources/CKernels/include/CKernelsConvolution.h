@@ -21,6 +21,11 @@
 // The most taps of a convolution of one channel whose positions are taken in pairs.
 #define CKC_PAIR_TAPS 64
 
+// Winograd's way: output tiles of 2 x 2 from input tiles of 6 x 6, by 36 products in place of 100.
+#define CKC_WINOGRAD_POINTS 36
+// Tiles that are transformed together.
+#define CKC_WINOGRAD_TILES 49
+
 // One convolution. Strides count floats; x points at the first tap of output (0, 0), inside the border.
 typedef struct {
     size_t kernel_height, kernel_width;
@@ -52,6 +57,14 @@ typedef struct {
     void (*forward)(
         const ckc_shape *shape, const float *x, const float *weights, const float *bias, float *y, int accumulate,
         int relu);
+    // The weights of winograd_forward, [point][outputs * inputs] with each point in panels, from those of a 5 x 5
+    // kernel.
+    void (*winograd_weights)(const ckc_shape *shape, const float *weights, float *transformed);
+    // forward without accumulation for 5 x 5 kernels, stride 1, inputs that are a multiple of 16, even height and
+    // width. scratch holds CKC_WINOGRAD_POINTS * CKC_WINOGRAD_TILES * (inputs + outputs) floats.
+    void (*winograd_forward)(
+        const ckc_shape *shape, const float *x, const float *transformed, const float *bias, float *y, int relu,
+        float *scratch);
     // dw += sum over positions of x * dy, in the layout of the weights.
     void (*weight_gradient)(const ckc_shape *shape, const float *x, const float *dy, float *dw);
     // bias_gradient[o] += sum over positions of dy.
@@ -70,10 +83,9 @@ typedef struct {
         const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
     void (*patch_input_gradient)(
         const ckc_shape *shape, const float *weights, const ckc_winners *winners, size_t pool, float *dx);
-    // weight_gradient of a pooled convolution, for square kernels of width CKC_SPARSE_KERNEL, stride 1, inputs ==
-    // x_pixel and at most 16 floats in a kernel row. dy is that of the pooled result, without what a ReLU stops; which
-    // is as ckc_max_pool gives it, height and width are those before pooling. dw is [output][kernel row][16], in which
-    // what follows a row's own floats has no meaning; 16 floats must be readable wherever a kernel row begins.
+    // weight_gradient of a pooled convolution, for square kernels of width CKC_SPARSE_KERNEL, stride 1 and inputs ==
+    // x_pixel. dy is that of the pooled result, without what a ReLU stops; which is as ckc_max_pool gives it, height
+    // and width are those before pooling.
     void (*run_weight_gradient)(
         const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
     // The winners of one image by place, from the pooled result and its gradient; see ckc_output_winners.
@@ -99,8 +111,6 @@ void ckc_flip(const float *panels, size_t outputs, size_t inputs, size_t taps, f
 // round their number up to 16 are left as they are there.
 void ckc_spread(const float *panels, size_t outputs, size_t inputs, size_t kernel_height, float *spread);
 void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_t kernel_height, float *panels);
-// A gradient of run_weight_gradient to panels (overwriting them).
-void ckc_gather_runs(const float *runs, size_t outputs, size_t inputs, float *panels);
 
 // Largest value of each pool x pool window of x (height x width pixels of y's size times pool), a NaN if there is one;
 // which: its place in the window, rows first. The first of equals counts. With relu, then max(0, value).

@@ -11,9 +11,16 @@ struct ConvolutionKernels {
     static let padding = Int(CKC_PADDING)
     /// The width of the kernels whose gradients can be taken from the winners of a max pooling.
     static let sparseKernel = Int(CKC_SPARSE_KERNEL)
+    /// The width of the kernels whose outputs come in tiles of 2 x 2 by Winograd's way.
+    static let winogradKernel = 5
 
     let forward:
         @convention(c) (UnsafePointer<ckc_shape>?, Floats?, Floats?, Floats?, MutableFloats?, Int32, Int32) -> Void
+    let winogradWeights: @convention(c) (UnsafePointer<ckc_shape>?, Floats?, MutableFloats?) -> Void
+    let winogradForward:
+        @convention(c) (
+            UnsafePointer<ckc_shape>?, Floats?, Floats?, Floats?, MutableFloats?, Int32, MutableFloats?
+        ) -> Void
     let weightGradient: @convention(c) (UnsafePointer<ckc_shape>?, Floats?, Floats?, MutableFloats?) -> Void
     let biasGradient: @convention(c) (UnsafePointer<ckc_shape>?, Floats?, MutableFloats?) -> Void
     let sparseWeightGradient:
@@ -40,7 +47,8 @@ struct ConvolutionKernels {
     /// it lacks it.
     init?(level: Int32? = nil) {
         guard let table = level.map({ ckc_kernels_for($0) }) ?? ckc_kernels_best(),
-            let forward = table.pointee.forward, let weightGradient = table.pointee.weight_gradient,
+            let forward = table.pointee.forward, let winogradWeights = table.pointee.winograd_weights,
+            let winogradForward = table.pointee.winograd_forward, let weightGradient = table.pointee.weight_gradient,
             let biasGradient = table.pointee.bias_gradient,
             let sparseWeightGradient = table.pointee.sparse_weight_gradient,
             let sparseInputGradient = table.pointee.sparse_input_gradient,
@@ -50,6 +58,8 @@ struct ConvolutionKernels {
             let findPlaceWinners = table.pointee.find_place_winners
         else { return nil }
         self.forward = forward
+        self.winogradWeights = winogradWeights
+        self.winogradForward = winogradForward
         self.weightGradient = weightGradient
         self.biasGradient = biasGradient
         self.sparseWeightGradient = sparseWeightGradient

@@ -9,8 +9,8 @@ extension ConvolutionLayer {
         kept.gradient.update(repeating: 0, count: packedCount)
         if let sparse = kept.sparse {
             backwardFromWinners(pass, kept, sparse)
-        } else if let runs = kept.runs, !pass.wantsGradient(of: input) {
-            backwardFromRuns(pass, kept, runs)
+        } else if hasRuns, !pass.wantsGradient(of: input) {
+            backwardFromRuns(pass, kept)
         } else {
             backwardFromImages(pass, kept)
         }
@@ -163,7 +163,7 @@ extension ConvolutionLayer {
     }
 
     /// The gradient of the parameters alone, where a row of a kernel is one run of its input.
-    private func backwardFromRuns(_ pass: BackwardPass, _ kept: Buffers, _ runs: UnsafeMutablePointer<Float>) {
+    private func backwardFromRuns(_ pass: BackwardPass, _ kept: Buffers) {
         guard pass.step != nil else { return }
         let x = pass.buffers.outputs[input]
         let dy = pass.buffers.gradients[node]
@@ -177,13 +177,18 @@ extension ConvolutionLayer {
         )
         var pooled = shape
         (pooled.height, pooled.width) = (pooledHeight, pooledWidth)
-        runs.update(repeating: 0, count: runsCount)
         for image in 0..<pass.rows {
             let which = kept.which + image * pooledHeight * pooledWidth * paddedOutputs
-            kernels.runWeightGradient(&shape, firstTap(x, image: image), dy.image(image), which, spec.pool, runs)
+            kernels.runWeightGradient(
+                &shape,
+                firstTap(x, image: image),
+                dy.image(image),
+                which,
+                spec.pool,
+                kept.gradient
+            )
             if spec.hasBias { kernels.biasGradient(&pooled, dy.image(image), kept.gradient + weightCount) }
         }
-        ckc_gather_runs(runs, spec.outputs, channels, kept.gradient)
     }
 
     /// Copies an image's gradient without the padding around it.

@@ -36,8 +36,7 @@ final class ConvolutionLayer: NetworkLayer {
         /// One image's gradient before pooling.
         let unpooled: ImageBuffer?
         let sparse: SparseBuffers?
-        /// The weights' gradient from the winners where a kernel row is one run.
-        let runs: UnsafeMutablePointer<Float>?
+        let winograd: WinogradBuffers?
     }
 
     /// What the sparse gradients need.
@@ -48,6 +47,14 @@ final class ConvolutionLayer: NetworkLayer {
         /// One image's input gradient with the padding around, as far apart as the input's rows.
         let inputGradient: UnsafeMutablePointer<Float>
         let inputGradientCount: Int
+    }
+
+    /// What Winograd's way forward needs.
+    struct WinogradBuffers {
+        /// The weights of each point.
+        let weights: UnsafeMutablePointer<Float>
+        /// The points of the tiles that are transformed together.
+        let scratch: UnsafeMutablePointer<Float>
     }
 
     init(
@@ -97,13 +104,19 @@ final class ConvolutionLayer: NetworkLayer {
     private var isSparse: Bool { followsWinners && inputLayout.pixel % ConvolutionKernels.padding == 0 }
     /// Whether that of the weights does: the few channels of the network's input stand close together, and their own
     /// gradient is seldom asked for.
-    private var hasRuns: Bool {
+    var hasRuns: Bool {
         followsWinners && inputLayout.pixel == channels && spec.kernel * channels <= ConvolutionKernels.padding
+    }
+    /// Whether its outputs are made in tiles of 2 x 2, which takes 36 products where 100 are usual. One channel would
+    /// not be worth the tiles' way in and out.
+    private var isWinograd: Bool {
+        let isEven = spec.pool == 1 ? height % 2 == 0 && width % 2 == 0 : spec.pool % 2 == 0
+        return spec.kernel == ConvolutionKernels.winogradKernel && spec.stride == 1 && isEven
+            && channels % ConvolutionKernels.padding == 0
     }
     /// Whether the weights of all taps stay near.
     var isPatch: Bool { paddedOutputs <= Int(CKC_PATCH_OUTPUTS) }
     var spreadCount: Int { paddedOutputs * ImageBuffer.Layout.padded(channels) * taps }
-    var runsCount: Int { spec.outputs * spec.kernel * ConvolutionKernels.padding }
 
     /// How the gradient of its output before pooling lies in memory for the way back: with zeros between pixels for the
     /// stride and around them for the reversed kernel.
@@ -130,7 +143,7 @@ final class ConvolutionLayer: NetworkLayer {
             poolRows: allocator.floats(isPooled ? pooledLines * spec.pool * width * paddedOutputs : 0),
             unpooled: isPooled && !isSparse ? ImageBuffer(gradientLayout, images: 1, from: &allocator) : nil,
             sparse: isSparse ? makeSparseBuffers(&allocator) : nil,
-            runs: hasRuns ? allocator.floats(runsCount) : nil
+            winograd: isWinograd ? makeWinogradBuffers(&allocator) : nil
         )
     }
 
@@ -152,6 +165,14 @@ final class ConvolutionLayer: NetworkLayer {
             ),
             inputGradient: allocator.floats(imageCount),
             inputGradientCount: imageCount
+        )
+    }
+
+    private func makeWinogradBuffers(_ allocator: inout BufferAllocator) -> WinogradBuffers {
+        let points = Int(CKC_WINOGRAD_POINTS)
+        return WinogradBuffers(
+            weights: allocator.floats(points * channels * paddedOutputs),
+            scratch: allocator.floats(points * Int(CKC_WINOGRAD_TILES) * (channels + paddedOutputs))
         )
     }
 
@@ -210,12 +231,15 @@ final class ConvolutionLayer: NetworkLayer {
         let x = pass.buffers.outputs[input]
         let y = pass.buffers.outputs[node]
         let weights = pass.values + packedOffset
-        let bias = spec.hasBias ? UnsafePointer(weights + weightCount) : nil
         let rectifies: Int32 = spec.rectifies ? 1 : 0
+        if let winograd = kept.winograd {
+            var shape = shape(x: x, yRow: 0, yPixel: 0, height: 0, width: 0)
+            kernels.winogradWeights(&shape, weights, winograd.weights)
+        }
         guard spec.pool > 1 else {
             var shape = shape(x: x, yRow: y.rowStride, yPixel: y.pixelStride, height: height, width: width)
             for image in 0..<pass.rows {
-                kernels.forward(&shape, firstTap(x, image: image), weights, bias, y.image(image), 0, rectifies)
+                convolve(&shape, firstTap(x, image: image), weights, into: y.image(image), rectifies)
             }
             return
         }
@@ -227,7 +251,7 @@ final class ConvolutionLayer: NetworkLayer {
                 let lines = min(pooledLines, pooledHeight - pooledRow)
                 shape.height = lines * spec.pool
                 let from = firstTap(x, image: image) + pooledRow * spec.pool * spec.stride * x.rowStride
-                kernels.forward(&shape, from, weights, bias, kept.poolRows, 0, 0)
+                convolve(&shape, from, weights, into: kept.poolRows, 0)
                 ckc_max_pool(
                     kept.poolRows,
                     row,
@@ -243,6 +267,21 @@ final class ConvolutionLayer: NetworkLayer {
                     rectifies
                 )
             }
+        }
+    }
+
+    private func convolve(
+        _ shape: inout ckc_shape,
+        _ from: UnsafePointer<Float>,
+        _ weights: UnsafePointer<Float>,
+        into y: UnsafeMutablePointer<Float>,
+        _ rectifies: Int32
+    ) {
+        let bias = spec.hasBias ? weights + weightCount : nil
+        if let winograd = kept.winograd {
+            kernels.winogradForward(&shape, from, winograd.weights, bias, y, rectifies, winograd.scratch)
+        } else {
+            kernels.forward(&shape, from, weights, bias, y, 0, rectifies)
         }
     }
 }
