@@ -23,18 +23,29 @@ struct SimulationRooflineTests {
         let roofline = try SimulationRoofline(scenario, data: ClientData(scenario), seconds: 0.002)
         #expect(roofline.threads == 2 && roofline.peak > 0 && roofline.threadPeak > 0)
         #expect(roofline.products.count == 5 && roofline.products.allSatisfy { $0.secondsPerSample > 0 })
-        #expect(roofline.products.map(\.product.flopsPerSample).reduce(0, +) == roofline.flopsPerSample)
+        #expect(roofline.products.map(\.flopsPerSample).reduce(0, +) == roofline.flopsPerSample)
         // At the pace at which both threads do nothing else, products are all of the time.
         let seconds = roofline.products.reduce(0) { $0 + $1.secondsPerSample }
         let share = try #require(roofline.productShare(samplesPerSecond: 2 / seconds))
         #expect(abs(share - 1) < 1e-9)
     }
 
-    @Test func layeredModelsHaveArithmeticButNoSeparateProducts() throws {
-        let scenario = try scenario(["model": ["kind": "small-cnn", "input": [28, 28], "classes": 10]])
-        let roofline = try SimulationRoofline(scenario, data: ClientData(scenario), seconds: 0.002)
-        #expect(roofline.products.isEmpty && roofline.flopsPerSample > 0)
-        #expect(roofline.productShare(samplesPerSecond: 1) == nil && roofline.productGigaflopsPerSecond == nil)
+    @Test(arguments: ["small-cnn", "lenet", "resnet"]) func layersAreMeasuredForwardAndBack(kind: String) throws {
+        let scenario = try scenario(["model": ["kind": kind, "input": [28, 28], "classes": 10]])
+        let roofline = try SimulationRoofline(scenario, data: ClientData(scenario), seconds: 0.001)
+        #expect(roofline.products.count >= 4 && roofline.products.allSatisfy { $0.secondsPerSample > 0 })
+        #expect(roofline.products.map(\.flopsPerSample).reduce(0, +) == roofline.flopsPerSample)
+        let names = roofline.products.map(\.name)
+        #expect(Set(names.prefix(names.count / 2)).isDisjoint(with: names.suffix(names.count / 2)), "\(names)")
+        let rate = try #require(roofline.productGigaflopsPerSecond)
+        #expect(rate > 0)
+    }
+
+    @Test func modelsWithoutProductsHaveNone() throws {
+        let scenario = try scenario(["model": ["kind": "vector", "elements": 9], "training": ["trainer": "none"]])
+        let roofline = try SimulationRoofline(scenario, data: ClientData(scenario), seconds: 0.001)
+        #expect(roofline.products.isEmpty && roofline.productGigaflopsPerSecond == nil)
+        #expect(roofline.productShare(samplesPerSecond: 1) == nil)
     }
 
     private func round(_ number: UInt32, seconds: Double, samples: UInt64, clients: Int) -> CommittedRound {

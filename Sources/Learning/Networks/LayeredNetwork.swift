@@ -204,14 +204,28 @@ final class LayeredNetwork {
     func forwardFeatures(rows: Int) { forward(rows: rows, layerCount: layers.count - 1) }
 
     private func forward(rows: Int, layerCount: Int) {
-        let pass = ForwardPass(
+        let pass = forwardPass(rows: rows)
+        for layer in layers.prefix(layerCount) { layer.forward(pass) }
+    }
+
+    private func forwardPass(rows: Int) -> ForwardPass {
+        ForwardPass(
             buffers: buffers,
             rows: rows,
             values: values,
             isTraining: trainingSeed != nil,
             dropoutKey: dropoutKey
         )
-        for layer in layers.prefix(layerCount) { layer.forward(pass) }
+    }
+
+    /// Sends the batch through one layer once more, with a step that changes nothing.
+    func run(layer: Int, rows: Int, isForward: Bool) {
+        guard !isForward else { return layers[layer].forward(forwardPass(rows: rows)) }
+        let settings = ckt_step(learning_rate: 0, decay: 0, momentum: 0)
+        let step = ParameterStep(settings: settings, velocity: nil, offset: nil)
+        layers[layer].backward(
+            BackwardPass(buffers: buffers, rows: rows, values: values, step: step, reachesInput: false)
+        )
     }
 
     func logitBatch(rows: Int) -> LogitBatch {

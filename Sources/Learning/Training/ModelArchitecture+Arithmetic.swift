@@ -12,11 +12,13 @@ extension ModelArchitecture {
 extension ModelArchitecture {
     /// Whether the products of a step run one by one, as ``ProductProbe`` needs it.
     public var hasSeparateProducts: Bool { !layers.isEmpty }
+    /// Whether it is made of layers that run one by one, as ``LayerProbe`` needs it.
+    public var isLayered: Bool { plan != nil }
 }
 
 extension NetworkPlan {
     /// The multiplications and additions with which a node's product gives its output for one sample.
-    fileprivate func multiplyAdds(of node: Node) -> Double {
+    func multiplyAdds(of node: Node) -> Double {
         let inputs = node.inputs.first.map { nodes[$0].shape }
         switch node.operation {
         case .convolution(let convolution):

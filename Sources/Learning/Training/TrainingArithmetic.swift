@@ -26,6 +26,8 @@ public struct TrainingArithmetic: Sendable, Hashable {
         /// The layer's outputs.
         public let outputs: Int
 
+        /// What it computes, and of what size.
+        public var name: String { "\(kind.rawValue) \(inputs) x \(outputs)" }
         /// The floating-point operations for each sample.
         public var flopsPerSample: Double { 2 * Double(inputs) * Double(outputs) }
     }

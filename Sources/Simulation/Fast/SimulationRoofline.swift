@@ -2,17 +2,20 @@
 
 import Dispatch
 import EventLoop
-public import Learning
+import Learning
+import ModelState
 import RoundWork
 import Rounds
 
 /// How near a simulation comes to what the machine's arithmetic allows: its matrix products, measured one at a time on
 /// as many threads at once as the simulation has, beside multiply-adds in registers.
 public struct SimulationRoofline: Sendable {
-    /// One product of a training step.
+    /// One product of a training step; of a layered model, one layer's way forward, or back with its step.
     public struct Product: Sendable {
-        /// What it computes.
-        public let product: TrainingArithmetic.Product
+        /// What it computes, and of what size.
+        public let name: String
+        /// Its floating-point operations for each sample, zeros counted.
+        public let flopsPerSample: Double
         /// The time that it takes of a thread for one sample of a full batch.
         public let secondsPerSample: Double
         /// Its arithmetic, zeros counted, on one of the threads.
@@ -29,7 +32,7 @@ public struct SimulationRoofline: Sendable {
     public let peak: Double
     /// The operations of training on one sample once, zeros counted.
     public let flopsPerSample: Double
-    /// The products of a step; empty for layered models, whose products are not separate.
+    /// The products of a step; empty for models without any.
     public let products: [Product]
 
     /// Measures, with the first client's samples as the batch.
@@ -54,36 +57,68 @@ public struct SimulationRoofline: Sendable {
             ProductProbe.peakGigaflopsPerSecond(repetitions: 1, iterations: iterations, now: now)
         }.reduce(0, +)
         flopsPerSample = architecture.trainingFlopsPerSample
-        guard architecture.hasSeparateProducts else {
+        guard architecture.hasSeparateProducts || architecture.isLayered else {
             products = []
             return
         }
         let samples = data.samples(of: 0).first(scenario.job.training.batchSize)
         let parameters = architecture.initialParameters(seed: JobRecipe.initialSeed(scenario.job))
         let timings = try Self.onAll(threads) { _ in
-            try ProductProbe(model: architecture, parameters: parameters, samples: samples)
-                .measure(lasting: .seconds(seconds), now: now)
+            try Self.measure(architecture, parameters, samples, lasting: .seconds(seconds), now: now)
         }
-        products = timings[0].indices.map { index in
-            let all = timings.map { $0[index] }
-            let seconds = all.reduce(0) { $0 + $1.seconds } / Double(threads)
-            let rate = all.reduce(0) { $0 + $1.gigaflopsPerSecond } / Double(threads)
-            return Product(
-                product: all[0].product,
-                secondsPerSample: seconds / Double(samples.count),
-                gigaflopsPerSecond: rate,
-                leavesZerosOut: all[0].leavesZerosOut
+        products = timings[0].indices.map { index in Self.mean(timings.map { $0[index] }) }
+    }
+
+    private static func measure(
+        _ architecture: ModelArchitecture,
+        _ parameters: ParameterVector,
+        _ samples: Samples,
+        lasting duration: Duration,
+        now: () -> Duration
+    ) throws -> [Product] {
+        guard architecture.hasSeparateProducts else {
+            let probe = try LayerProbe(model: architecture, parameters: parameters, samples: samples)
+            return probe.measure(lasting: duration, now: now).map {
+                Product(
+                    name: $0.name,
+                    flopsPerSample: $0.flopsPerSample,
+                    secondsPerSample: $0.seconds / Double(samples.count),
+                    gigaflopsPerSecond: $0.gigaflopsPerSecond,
+                    leavesZerosOut: false
+                )
+            }
+        }
+        let probe = try ProductProbe(model: architecture, parameters: parameters, samples: samples)
+        return probe.measure(lasting: duration, now: now).map {
+            Product(
+                name: $0.product.name,
+                flopsPerSample: $0.product.flopsPerSample,
+                secondsPerSample: $0.seconds / Double(samples.count),
+                gigaflopsPerSecond: $0.gigaflopsPerSecond,
+                leavesZerosOut: $0.leavesZerosOut
             )
         }
     }
 
-    /// The share of the threads' time that products take at a pace; nil where they are not separate.
+    /// One product as all threads measured it.
+    private static func mean(_ all: [Product]) -> Product {
+        let count = Double(all.count)
+        return Product(
+            name: all[0].name,
+            flopsPerSample: all[0].flopsPerSample,
+            secondsPerSample: all.reduce(0) { $0 + $1.secondsPerSample } / count,
+            gigaflopsPerSecond: all.reduce(0) { $0 + $1.gigaflopsPerSecond } / count,
+            leavesZerosOut: all[0].leavesZerosOut
+        )
+    }
+
+    /// The share of the threads' time that products take at a pace; nil where there are none.
     public func productShare(samplesPerSecond: Double) -> Double? {
         guard !products.isEmpty else { return nil }
         return products.reduce(0) { $0 + $1.secondsPerSample } * samplesPerSecond / Double(threads)
     }
 
-    /// The arithmetic of all products while they run, summed over the threads; nil where they are not separate.
+    /// The arithmetic of all products while they run, summed over the threads; nil where there are none.
     public var productGigaflopsPerSecond: Double? {
         let seconds = products.reduce(0) { $0 + $1.secondsPerSample }
         return seconds > 0 ? flopsPerSample / seconds * 1e-9 * Double(threads) : nil

@@ -13,7 +13,8 @@ extension BenchCommand {
             discussion: """
                 Runs a scenario of mode fast, then its products one at a time on as many threads at once, then \
                 multiply-adds in registers: what the machine can do at most. Zeros count as arithmetic, and products \
-                that leave them out can so exceed the peak.
+                that leave them out can so exceed the peak. Of layered models whole layers are measured, their way \
+                forward and their way back, in the usual count of operations.
 
                 Example: tributary bench simulate Simulations/peers-s1.yaml --threads 2
                 """
@@ -116,7 +117,7 @@ extension BenchCommand {
             productGigaflops = roofline.productGigaflopsPerSecond
             products = roofline.products.map {
                 Product(
-                    name: "\($0.product.kind.rawValue) \($0.product.inputs) x \($0.product.outputs)",
+                    name: $0.name,
                     microseconds: 1e6 * $0.secondsPerSample,
                     gigaflops: $0.gigaflopsPerSecond,
                     leavesZerosOut: $0.leavesZerosOut
@@ -148,7 +149,7 @@ extension BenchCommand {
                 let time = Format.column(Format.decimals(product.microseconds, 3), 9) + " us a sample, "
                 let rate = Format.column(Format.decimals(product.gigaflops, 1), 7) + " GFLOP/s a thread"
                 let zeros = product.leavesZerosOut ? ", zeros left out" : ""
-                lines.append(("", Format.column(product.name, 26, left: true) + time + rate + zeros))
+                lines.append(("", Format.column(product.name, 34, left: true) + time + rate + zeros))
             }
             return (["\(name) on \(threads) threads"] + lines.map { "  " + Format.column($0.0, 14, left: true) + $0.1 })
                 .joined(separator: "\n")
