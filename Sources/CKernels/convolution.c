@@ -24,6 +24,7 @@
         if ((rows) > 9) __asm__("" : "+r"(base[3]));      \
         if ((rows) > 12) __asm__("" : "+r"(base[4]));     \
     } while (0)
+#define PADDED(n) (((n) + 15) / 16 * 16)
 #define INLINE static inline __attribute__((always_inline))
 
 // The width of the next panel of a layer with `left` padded outputs to go.
@@ -97,8 +98,6 @@ INLINE size_t panel_index(size_t outputs, size_t inputs, size_t taps, size_t o, 
     return panel * taps * inputs + (t * inputs + i) * width + (o - panel);
 }
 
-#define PADDED(n) (((n) + 15) / 16 * 16)
-
 void ckc_pack(const float *weights, size_t outputs, size_t inputs, size_t taps, float *panels) {
     size_t padded = PADDED(outputs);
     memset(panels, 0, padded * inputs * taps * sizeof(float));
@@ -131,27 +130,25 @@ void ckc_flip(const float *panels, size_t outputs, size_t inputs, size_t taps, f
     }
 }
 
-// Where the sparse layout keeps 16 inputs of one tap of one output.
-INLINE size_t spread_index(size_t outputs, size_t blocks, size_t ky, size_t block, size_t o, size_t kx) {
-    return (((ky * blocks + block) * outputs + o) * CKC_SPARSE_KERNEL + kx) * 16;
+// Where the sparse layout keeps the inputs of one tap of one output.
+INLINE size_t spread_index(size_t outputs, size_t inputs, size_t o, size_t t) {
+    return ((t / CKC_SPARSE_KERNEL * outputs + o) * CKC_SPARSE_KERNEL + t % CKC_SPARSE_KERNEL) * PADDED(inputs);
 }
 
 void ckc_spread(const float *panels, size_t outputs, size_t inputs, size_t kernel_height, float *spread) {
-    size_t blocks = PADDED(inputs) / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
+    size_t taps = kernel_height * CKC_SPARSE_KERNEL;
     for (size_t t = 0; t < taps; t++)
         for (size_t o = 0; o < outputs; o++)
             for (size_t i = 0; i < inputs; i++)
-                spread[spread_index(outputs, blocks, t / CKC_SPARSE_KERNEL, i / 16, o, t % CKC_SPARSE_KERNEL) + i % 16]
-                    = panels[panel_index(outputs, inputs, taps, o, i, t)];
+                spread[spread_index(outputs, inputs, o, t) + i] = panels[panel_index(outputs, inputs, taps, o, i, t)];
 }
 
 void ckc_gather_spread(const float *spread, size_t outputs, size_t inputs, size_t kernel_height, float *panels) {
-    size_t blocks = PADDED(inputs) / 16, taps = kernel_height * CKC_SPARSE_KERNEL;
+    size_t taps = kernel_height * CKC_SPARSE_KERNEL;
     for (size_t t = 0; t < taps; t++)
         for (size_t i = 0; i < inputs; i++)
             for (size_t o = 0; o < outputs; o++)
-                panels[panel_index(outputs, inputs, taps, o, i, t)] = spread
-                    [spread_index(outputs, blocks, t / CKC_SPARSE_KERNEL, i / 16, o, t % CKC_SPARSE_KERNEL) + i % 16];
+                panels[panel_index(outputs, inputs, taps, o, i, t)] = spread[spread_index(outputs, inputs, o, t) + i];
 }
 
 // MARK: Pooling

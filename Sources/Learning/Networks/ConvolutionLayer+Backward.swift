@@ -138,6 +138,11 @@ extension ConvolutionLayer {
             let which = kept.which + image * windows * paddedOutputs
             let (dyRow, dyPixel, yRow, yPixel) = (gradient.rowStride, gradient.pixelStride, y.rowStride, y.pixelStride)
             let tap = firstTap(x, image: image)
+            // First what reads in the order of memory, which brings everything near.
+            if wantsInput {
+                let find = kernels.findPlaceWinners
+                find(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
+            }
             if pass.step != nil, isPatch {
                 kernels.patchWeightGradient(&shape, tap, dy, which, spec.pool, sparse.gradient)
                 if spec.hasBias { kernels.biasGradient(&pooled, dy, kept.gradient + weightCount) }
@@ -149,8 +154,6 @@ extension ConvolutionLayer {
                 }
             }
             if wantsInput {
-                let find = kernels.findPlaceWinners
-                find(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
                 sparse.inputGradient.update(repeating: 0, count: sparse.inputGradientCount)
                 let gradients = isPatch ? kernels.patchInputGradient : kernels.sparseInputGradient
                 gradients(&shape, sparse.weights, &winners, spec.pool, sparse.inputGradient)
