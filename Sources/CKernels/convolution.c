@@ -220,26 +220,20 @@ void ckc_max_pool_gradient(
                 dx + row * pool * dx_row + column * pool * dx_pixel, dx_row, dx_pixel, relu);
 }
 
-void ckc_output_winners(
-    const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
-    size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners) {
+void ckc_output_winners(const ckc_shape *shape, size_t pool, const ckc_winners *winners) {
     size_t outputs = shape->outputs, rows = shape->height / pool, columns = shape->width / pool;
-    uint32_t places[256];
-    for (size_t p = 0; p < pool * pool; p++)
-        places[p] = (uint32_t)(p / pool * shape->x_row + p % pool * shape->x_pixel);
-    for (size_t o = 0; o < outputs; o++) {
-        uint32_t *offsets = winners->output_offset + o * rows * columns, count = 0;
-        float *values = winners->output_value + o * rows * columns;
-        for (size_t row = 0; row < rows; row++)
-            for (size_t column = 0; column < columns; column++) {
-                // Written in any case and counted only where something passes: no branch to mispredict.
-                float g = dy[row * dy_row + column * dy_pixel + o], v = y[row * y_row + column * y_pixel + o];
-                size_t first = row * pool * shape->x_row + column * pool * shape->x_pixel;
-                offsets[count] = (uint32_t)first + places[which[(row * columns + column) * outputs + o]];
-                values[count] = g;
-                count += (!relu | !(v <= 0)) & (g != 0);
-            }
-        winners->output_count[o] = count;
+    memset(winners->output_count, 0, outputs * sizeof(uint32_t));
+    for (size_t list = 0; list < rows * columns * pool * pool; list++) {
+        size_t window = list / (pool * pool), place = list % (pool * pool);
+        size_t y = window / columns * pool + place / pool, x = window % columns * pool + place % pool;
+        uint32_t offset = (uint32_t)(y * shape->x_row + x * shape->x_pixel);
+        const uint32_t *place_output = winners->place_output + list * outputs;
+        const float *place_value = winners->place_value + list * outputs;
+        for (size_t k = 0; k < winners->place_count[list]; k++) {
+            size_t o = place_output[k], at = o * rows * columns + winners->output_count[o]++;
+            winners->output_offset[at] = offset;
+            winners->output_value[at] = place_value[k];
+        }
     }
 }
 

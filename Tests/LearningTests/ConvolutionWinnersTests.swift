@@ -78,8 +78,8 @@ import Testing
             withWinners(windows) { winners in
                 var winners = winners
                 let (row, pixel) = (pooledRow, test.padded)
-                ckc_output_winners(&shape, dy, row, pixel, y, row, pixel, which, 2, 1, &winners)
                 kernels.find_place_winners(&shape, dy, row, pixel, y, row, pixel, which, 2, 1, &winners)
+                ckc_output_winners(&shape, 2, &winners)
                 if isPatch {
                     let rectified = zip(dy, y).map { $1 > 0 ? $0 : 0 }
                     kernels.patch_weight_gradient(&shape, x, rectified, which, 2, &gradient)

@@ -89,7 +89,8 @@ typedef struct {
     // and width are those before pooling.
     void (*run_weight_gradient)(
         const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
-    // The winners of one image by place, from the pooled result and its gradient; see ckc_output_winners.
+    // The winners of one image by place, from the pooled result and its gradient; height and width of shape, multiples
+    // of pool, are those before pooling. With relu, windows with y <= 0 have none.
     void (*find_place_winners)(
         const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
         size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners);
@@ -122,11 +123,8 @@ void ckc_max_pool(
 void ckc_max_pool_gradient(
     const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row, size_t y_pixel, const uint8_t *which,
     size_t pool, size_t height, size_t width, size_t channels, float *dx, size_t dx_row, size_t dx_pixel, int relu);
-// The winners of one image by output; height and width of shape, multiples of pool, are those before pooling. With
-// relu, windows with y <= 0 have none.
-void ckc_output_winners(
-    const ckc_shape *shape, const float *dy, size_t dy_row, size_t dy_pixel, const float *y, size_t y_row,
-    size_t y_pixel, const uint8_t *which, size_t pool, int relu, const ckc_winners *winners);
+// The winners of one image by output, from those by place.
+void ckc_output_winners(const ckc_shape *shape, size_t pool, const ckc_winners *winners);
 // bias_gradient[o] += sum of output o's winners.
 void ckc_sparse_bias_gradient(
     size_t outputs, size_t windows, const ckc_winners *winners, float *bias_gradient);

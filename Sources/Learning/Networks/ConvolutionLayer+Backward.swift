@@ -138,8 +138,7 @@ extension ConvolutionLayer {
             let which = kept.which + image * windows * paddedOutputs
             let (dyRow, dyPixel, yRow, yPixel) = (gradient.rowStride, gradient.pixelStride, y.rowStride, y.pixelStride)
             let tap = firstTap(x, image: image)
-            // First what reads in the order of memory, which brings everything near.
-            if wantsInput {
+            if wantsInput || !isPatch {
                 let find = kernels.findPlaceWinners
                 find(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
             }
@@ -147,7 +146,7 @@ extension ConvolutionLayer {
                 kernels.patchWeightGradient(&shape, tap, dy, which, spec.pool, sparse.gradient)
                 if spec.hasBias { kernels.biasGradient(&pooled, dy, kept.gradient + weightCount) }
             } else if pass.step != nil {
-                ckc_output_winners(&shape, dy, dyRow, dyPixel, value, yRow, yPixel, which, spec.pool, relu, &winners)
+                ckc_output_winners(&shape, spec.pool, &winners)
                 kernels.sparseWeightGradient(&shape, tap, &winners, windows, sparse.gradient)
                 if spec.hasBias {
                     ckc_sparse_bias_gradient(paddedOutputs, windows, &winners, kept.gradient + weightCount)

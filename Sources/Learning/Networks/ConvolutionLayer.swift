@@ -154,13 +154,12 @@ final class ConvolutionLayer: NetworkLayer {
         return SparseBuffers(
             weights: allocator.floats(spreadCount),
             gradient: allocator.floats(spreadCount),
-            // One entry more, since an entry is written before it is known to count.
             winners: ckc_winners(
-                output_offset: allocator.values(UInt32.self, entries + 1),
-                output_value: allocator.floats(entries + 1),
+                output_offset: allocator.values(UInt32.self, entries),
+                output_value: allocator.floats(entries),
                 output_count: allocator.values(UInt32.self, paddedOutputs),
-                place_output: allocator.values(UInt32.self, places * paddedOutputs + 1),
-                place_value: allocator.floats(places * paddedOutputs + 1),
+                place_output: allocator.values(UInt32.self, places * paddedOutputs),
+                place_value: allocator.floats(places * paddedOutputs),
                 place_count: allocator.values(UInt32.self, places)
             ),
             inputGradient: allocator.floats(imageCount),
