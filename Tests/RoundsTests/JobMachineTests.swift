@@ -221,4 +221,18 @@ struct JobMachineTests {
         job.give(.recorded(.accepted(all[0])))
         #expect(job.folds.count == 1)
     }
+
+    @Test func aRoundTakesTheTimeFromItsFirstTaskToItsCommit() {
+        let all = agents(2)
+        var job = JobDriver(.sample(agents: 2, rounds: 1), agents: all)
+        job.holds = { $0 == .roundStarted }
+        job.give(.begin)
+        // Whatever comes before the first task (a model that is evaluated, a slow disk) is no part of the round.
+        job.now = job.now.advanced(by: .seconds(7))
+        job.holds = { _ in false }
+        job.give(.recorded(.roundStarted))
+        job.now = job.now.advanced(by: .seconds(2))
+        for agent in all { job.verify(agent) }
+        #expect(job.commits.map(\.elapsed) == [.seconds(2)])
+    }
 }

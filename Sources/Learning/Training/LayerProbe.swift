@@ -41,11 +41,7 @@ public final class LayerProbe {
         guard let plan = model.plan, let network = model.makeNetwork(kernels) as? LayeredNetwork else {
             throw LearningError(.unknownTrainer, "a model of kind \(model.kind) has no layers to run one by one")
         }
-        guard parameters.count == model.layout.elementCount else {
-            throw LearningError(.shapeMismatch, "the parameters do not fit the model")
-        }
-        guard samples.count > 0 else { throw LearningError(.missingData, "a probe needs at least one sample") }
-        try samples.check(against: model)
+        try model.checkProbe(parameters, samples)
         self.network = network
         rows = samples.count
         passes = Self.passes(plan)

@@ -30,11 +30,7 @@ public final class ProductProbe {
         guard !model.layers.isEmpty else {
             throw LearningError(.unknownTrainer, "a model of kind \(model.kind) has no matrix products")
         }
-        guard parameters.count == model.layout.elementCount else {
-            throw LearningError(.shapeMismatch, "the parameters do not fit the model")
-        }
-        guard samples.count > 0 else { throw LearningError(.missingData, "a probe needs at least one sample") }
-        try samples.check(against: model)
+        try model.checkProbe(parameters, samples)
         network = DenseNetwork(model, kernels: kernels)
         arithmetic = TrainingArithmetic(model)
         rows = samples.count
@@ -125,5 +121,16 @@ public final class ProductProbe {
             best = max(best, flops / max((now() - begin) / .seconds(1), 1e-12) * 1e-9)
         }
         return best
+    }
+}
+
+extension ModelArchitecture {
+    /// Throws what keeps a probe from running a batch.
+    func checkProbe(_ parameters: ParameterVector, _ samples: Samples) throws {
+        guard parameters.count == layout.elementCount else {
+            throw LearningError(.shapeMismatch, "the parameters do not fit the model")
+        }
+        guard samples.count > 0 else { throw LearningError(.missingData, "a probe needs at least one sample") }
+        try samples.check(against: self)
     }
 }

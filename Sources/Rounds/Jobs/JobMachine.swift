@@ -437,7 +437,9 @@ public struct JobMachine: Sendable {
     }
 
     private mutating func roundRecorded(_ now: Instant, _ actions: inout [JobAction]) {
-        guard case .starting(let round) = stage else { return }
+        guard case .starting(var round) = stage else { return }
+        // A simulation may have evaluated the model before, which is no part of the round.
+        round.start(at: now)
         stage = .training(round)
         rememberSelection(of: round)
         notify(.roundStarted, startText(of: round), &actions)

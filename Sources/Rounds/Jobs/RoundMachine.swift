@@ -35,7 +35,8 @@ struct RoundMachine {
     let carried: [AgentID: AskedTask]
     /// Why each agent of the cohort was chosen; nil where that is not known.
     let reasons: SelectionReasons?
-    let startedAt: Instant
+    /// When its first task was given.
+    private(set) var startedAt: Instant
     private(set) var deadline: Instant
     private(set) var standing: CohortStanding
     private(set) var acceptedCount = 0
@@ -103,6 +104,11 @@ struct RoundMachine {
 
     /// Whether an update that passed its checks now would still find a place.
     var hasRoom: Bool { acceptedCount + recordingCount < target }
+
+    /// Gives the first task.
+    mutating func start(at now: Instant) {
+        startedAt = now
+    }
 
     /// Changes where an agent of the cohort stands.
     mutating func set(_ agent: AgentID, to new: Standing) {

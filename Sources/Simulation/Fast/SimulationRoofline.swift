@@ -17,11 +17,24 @@ public struct SimulationRoofline: Sendable {
         /// Its floating-point operations for each sample, zeros counted.
         public let flopsPerSample: Double
         /// The time that it takes of a thread for one sample of a full batch.
-        public let secondsPerSample: Double
+        public fileprivate(set) var secondsPerSample: Double
         /// Its arithmetic, zeros counted, on one of the threads.
-        public let gigaflopsPerSecond: Double
+        public fileprivate(set) var gigaflopsPerSecond: Double
         /// Whether zeros are left out.
         public let leavesZerosOut: Bool
+
+        fileprivate init(
+            _ name: String,
+            _ flopsPerSample: Double,
+            secondsPerSample: Double,
+            leavesZerosOut: Bool = false
+        ) {
+            self.name = name
+            self.flopsPerSample = flopsPerSample
+            self.secondsPerSample = secondsPerSample
+            self.leavesZerosOut = leavesZerosOut
+            gigaflopsPerSecond = flopsPerSample / max(secondsPerSample, 1e-15) * 1e-9
+        }
     }
 
     /// The threads that train.
@@ -79,22 +92,15 @@ public struct SimulationRoofline: Sendable {
         guard architecture.hasSeparateProducts else {
             let probe = try LayerProbe(model: architecture, parameters: parameters, samples: samples)
             return probe.measure(lasting: duration, now: now).map {
-                Product(
-                    name: $0.name,
-                    flopsPerSample: $0.flopsPerSample,
-                    secondsPerSample: $0.seconds / Double(samples.count),
-                    gigaflopsPerSecond: $0.gigaflopsPerSecond,
-                    leavesZerosOut: false
-                )
+                Product($0.name, $0.flopsPerSample, secondsPerSample: $0.seconds / Double(samples.count))
             }
         }
         let probe = try ProductProbe(model: architecture, parameters: parameters, samples: samples)
         return probe.measure(lasting: duration, now: now).map {
             Product(
-                name: $0.product.name,
-                flopsPerSample: $0.product.flopsPerSample,
+                $0.product.name,
+                $0.product.flopsPerSample,
                 secondsPerSample: $0.seconds / Double(samples.count),
-                gigaflopsPerSecond: $0.gigaflopsPerSecond,
                 leavesZerosOut: $0.leavesZerosOut
             )
         }
@@ -102,14 +108,10 @@ public struct SimulationRoofline: Sendable {
 
     /// One product as all threads measured it.
     private static func mean(_ all: [Product]) -> Product {
-        let count = Double(all.count)
-        return Product(
-            name: all[0].name,
-            flopsPerSample: all[0].flopsPerSample,
-            secondsPerSample: all.reduce(0) { $0 + $1.secondsPerSample } / count,
-            gigaflopsPerSecond: all.reduce(0) { $0 + $1.gigaflopsPerSecond } / count,
-            leavesZerosOut: all[0].leavesZerosOut
-        )
+        var mean = all[0]
+        mean.secondsPerSample = all.reduce(0) { $0 + $1.secondsPerSample } / Double(all.count)
+        mean.gigaflopsPerSecond = all.reduce(0) { $0 + $1.gigaflopsPerSecond } / Double(all.count)
+        return mean
     }
 
     /// The share of the threads' time that products take at a pace; nil where there are none.
