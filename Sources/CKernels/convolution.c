@@ -222,19 +222,23 @@ void ckc_max_pool_gradient(
 
 void ckc_output_winners(const ckc_shape *shape, size_t pool, const ckc_winners *winners) {
     size_t outputs = shape->outputs, rows = shape->height / pool, columns = shape->width / pool;
+    const uint32_t *place_output = winners->place_output, *place_count = winners->place_count;
+    const float *place_value = winners->place_value;
+    uint32_t places[256];
+    for (size_t p = 0; p < pool * pool; p++)
+        places[p] = (uint32_t)(p / pool * shape->x_row + p % pool * shape->x_pixel);
     memset(winners->output_count, 0, outputs * sizeof(uint32_t));
-    for (size_t list = 0; list < rows * columns * pool * pool; list++) {
-        size_t window = list / (pool * pool), place = list % (pool * pool);
-        size_t y = window / columns * pool + place / pool, x = window % columns * pool + place % pool;
-        uint32_t offset = (uint32_t)(y * shape->x_row + x * shape->x_pixel);
-        const uint32_t *place_output = winners->place_output + list * outputs;
-        const float *place_value = winners->place_value + list * outputs;
-        for (size_t k = 0; k < winners->place_count[list]; k++) {
-            size_t o = place_output[k], at = o * rows * columns + winners->output_count[o]++;
-            winners->output_offset[at] = offset;
-            winners->output_value[at] = place_value[k];
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = 0; column < columns; column++) {
+            uint32_t window = (uint32_t)(row * pool * shape->x_row + column * pool * shape->x_pixel);
+            for (size_t p = 0; p < pool * pool; p++, place_output += outputs, place_value += outputs) {
+                for (size_t k = 0, count = *place_count++; k < count; k++) {
+                    size_t o = place_output[k], at = o * rows * columns + winners->output_count[o]++;
+                    winners->output_offset[at] = window + places[p];
+                    winners->output_value[at] = place_value[k];
+                }
+            }
         }
-    }
 }
 
 void ckc_sparse_bias_gradient(

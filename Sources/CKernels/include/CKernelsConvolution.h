@@ -70,16 +70,15 @@ typedef struct {
     // bias_gradient[o] += sum over positions of dy.
     void (*bias_gradient)(const ckc_shape *shape, const float *dy, float *bias_gradient);
     // weight_gradient from winners, for square kernels of width CKC_SPARSE_KERNEL, stride 1 and inputs that are padded
-    // in x.
-    // dw is [kernel row][output][kernel column][padded inputs].
+    // in x. dw is [kernel row][output][kernel column][padded inputs].
     void (*sparse_weight_gradient)(
         const ckc_shape *shape, const float *x, const ckc_winners *winners, size_t windows, float *dw);
     // dx += weights^T * winners, under the same conditions and with weights in the layout of that dw. dx begins at the
     // first tap of output (0, 0) and has x's strides.
     void (*sparse_input_gradient)(
         const ckc_shape *shape, const float *weights, const ckc_winners *winners, size_t pool, float *dx);
-    // The two for few outputs (CKC_PATCH_OUTPUTS); the weights' gradient reads dy and which as
-    // run_weight_gradient does.
+    // The two for few outputs (CKC_PATCH_OUTPUTS); the weights' gradient reads dy and which as run_weight_gradient
+    // does.
     void (*patch_weight_gradient)(
         const ckc_shape *shape, const float *x, const float *dy, const uint8_t *which, size_t pool, float *dw);
     void (*patch_input_gradient)(

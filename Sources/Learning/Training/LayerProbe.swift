@@ -17,8 +17,6 @@ public final class LayerProbe {
         public let flopsPerSample: Double
         /// Seconds for one batch.
         public let seconds: Double
-        /// Its arithmetic in this time.
-        public let gigaflopsPerSecond: Double
     }
 
     private struct Pass {
@@ -86,12 +84,7 @@ public final class LayerProbe {
                 elapsed = now() - begin
             }
             let seconds = elapsed / .seconds(1) / Double(runs)
-            return Timing(
-                name: pass.name,
-                flopsPerSample: pass.flopsPerSample,
-                seconds: seconds,
-                gigaflopsPerSecond: pass.flopsPerSample * Double(rows) / max(seconds, 1e-12) * 1e-9
-            )
+            return Timing(name: pass.name, flopsPerSample: pass.flopsPerSample, seconds: seconds)
         }
     }
 }

@@ -115,11 +115,12 @@ extension JobMachine {
         var others: [AcceptedUpdate] = []
         if case .training(var round) = stage, !round.policy.carriesWork {
             stage = .queued
-            let refused = Set(round.accept(updates))
+            let refused = round.accept(updates)
             stage = .training(round)
-            others = refused.sorted().map { updates[$0] }
-            for index in updates.indices where refused.isEmpty || !refused.contains(index) {
-                count(updates[index], sign: 1)
+            others = refused.map { updates[$0] }
+            var next = refused[...]
+            for (index, update) in updates.enumerated() {
+                if index == next.first { next.removeFirst() } else { count(update, sign: 1) }
             }
         } else {
             others = updates

@@ -125,7 +125,7 @@ struct RoundMachine {
     /// Accepts updates of this round at once, without the journal.
     ///
     /// - Parameter updates: looked up fastest in the order of the cohort.
-    /// - Returns: the positions of those that do not count now.
+    /// - Returns: the positions of those that do not count now, ascending.
     mutating func accept(_ updates: [AcceptedUpdate]) -> [Int] {
         var refused: [Int] = []
         var isInOrder = updates.count == cohort.count

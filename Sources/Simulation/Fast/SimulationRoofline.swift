@@ -18,23 +18,11 @@ public struct SimulationRoofline: Sendable {
         public let flopsPerSample: Double
         /// The time that it takes of a thread for one sample of a full batch.
         public fileprivate(set) var secondsPerSample: Double
-        /// Its arithmetic, zeros counted, on one of the threads.
-        public fileprivate(set) var gigaflopsPerSecond: Double
         /// Whether zeros are left out.
         public let leavesZerosOut: Bool
 
-        fileprivate init(
-            _ name: String,
-            _ flopsPerSample: Double,
-            secondsPerSample: Double,
-            leavesZerosOut: Bool = false
-        ) {
-            self.name = name
-            self.flopsPerSample = flopsPerSample
-            self.secondsPerSample = secondsPerSample
-            self.leavesZerosOut = leavesZerosOut
-            gigaflopsPerSecond = flopsPerSample / max(secondsPerSample, 1e-15) * 1e-9
-        }
+        /// Its arithmetic, zeros counted, on one of the threads.
+        public var gigaflopsPerSecond: Double { flopsPerSample / max(secondsPerSample, 1e-15) * 1e-9 }
     }
 
     /// The threads that train.
@@ -92,14 +80,19 @@ public struct SimulationRoofline: Sendable {
         guard architecture.hasSeparateProducts else {
             let probe = try LayerProbe(model: architecture, parameters: parameters, samples: samples)
             return probe.measure(lasting: duration, now: now).map {
-                Product($0.name, $0.flopsPerSample, secondsPerSample: $0.seconds / Double(samples.count))
+                Product(
+                    name: $0.name,
+                    flopsPerSample: $0.flopsPerSample,
+                    secondsPerSample: $0.seconds / Double(samples.count),
+                    leavesZerosOut: false
+                )
             }
         }
         let probe = try ProductProbe(model: architecture, parameters: parameters, samples: samples)
         return probe.measure(lasting: duration, now: now).map {
             Product(
-                $0.product.name,
-                $0.product.flopsPerSample,
+                name: $0.product.name,
+                flopsPerSample: $0.product.flopsPerSample,
                 secondsPerSample: $0.seconds / Double(samples.count),
                 leavesZerosOut: $0.leavesZerosOut
             )
@@ -110,7 +103,6 @@ public struct SimulationRoofline: Sendable {
     private static func mean(_ all: [Product]) -> Product {
         var mean = all[0]
         mean.secondsPerSample = all.reduce(0) { $0 + $1.secondsPerSample } / Double(all.count)
-        mean.gigaflopsPerSecond = all.reduce(0) { $0 + $1.gigaflopsPerSecond } / Double(all.count)
         return mean
     }
 
