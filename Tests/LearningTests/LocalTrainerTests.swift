@@ -181,6 +181,23 @@ private func runWork(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoi
         #expect(linear > 0.6 && linear < 0.93, "softmax reached \(linear)")
     }
 
+    /// Whatever the sizes of the sets, and whatever the network did between.
+    @Test(arguments: ["mlp", "lenet"]) func setsEvaluatedTogetherScoreAsOneByOne(_ kind: String) throws {
+        let model = try ModelArchitecture(ModelSpecification(kind: kind, input: [28, 28], classes: 10, hidden: [12]))
+        let trainer = LocalTrainer(model: model)
+        let parameters = model.initialParameters(seed: Seed(2))
+        let table = Self.glyphs.table(.test, count: 150)
+        let sets = [0..<3, 3..<100, 100..<100, 40..<150].map { range in
+            Samples(table, indices: range.map { UInt32($0) }[...])
+        }
+        let together = try trainer.evaluate(parameters: parameters, each: sets)
+        for (samples, outcome) in zip(sets, together) {
+            _ = try trainer.evaluate(parameters: model.initialParameters(seed: Seed(3)), samples: samples)
+            #expect(try trainer.evaluate(parameters: parameters, samples: samples) == outcome)
+        }
+        #expect(together.map(\.sampleCount) == [3, 97, 0, 110])
+    }
+
     @Test func evaluationOfPartsAddsUpToTheWhole() throws {
         let model = try ModelArchitecture(Self.mlp)
         let trainer = LocalTrainer(model: model)

@@ -113,14 +113,26 @@ public final class LocalTrainer {
     /// - Throws: ``LearningError``: `diverged` where the loss is not finite, `labelOutOfRange`, `shapeMismatch`,
     ///   `unknownTrainer` for a `vector`.
     public func evaluate(parameters: ParameterVector, samples: Samples) throws -> EvaluationOutcome {
+        try evaluate(parameters: parameters, each: [samples])[0]
+    }
+
+    /// Scores a model on each of some sets of samples, as one by one; it is brought into the network's layout once.
+    ///
+    /// - Throws: as ``evaluate(parameters:samples:)``.
+    public func evaluate(parameters: ParameterVector, each sets: [Samples]) throws -> [EvaluationOutcome] {
         try check(parameters)
         guard model.isTrainable else {
             throw LearningError(.unknownTrainer, "a model of kind \(model.kind) cannot be evaluated")
         }
-        try samples.check(against: model)
-        let evaluationRows = network.evaluationRows
+        for samples in sets { try samples.check(against: model) }
         network.load(parameters)
-        network.reserve(rows: min(evaluationRows, max(samples.count, 1)))
+        network.reserve(rows: min(network.evaluationRows, max(sets.map(\.count).max() ?? 0, 1)))
+        return try sets.map(evaluate)
+    }
+
+    /// Scores the loaded model.
+    private func evaluate(_ samples: Samples) throws -> EvaluationOutcome {
+        let evaluationRows = network.evaluationRows
         var outcome = EvaluationOutcome(sampleCount: samples.count, correctCount: 0, lossSum: 0)
         for start in stride(from: 0, to: samples.count, by: evaluationRows) {
             let rows = min(evaluationRows, samples.count - start)

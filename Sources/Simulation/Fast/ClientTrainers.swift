@@ -194,20 +194,25 @@ final class ClientTrainers {
         clients: [Int],
         _ inputs: @escaping @Sendable (Int) -> Inputs
     ) throws -> [EvaluationSummary] {
-        let parts: [Result<EvaluationSummary, any Error>] = parallel(clients.count) { trainer, index in
+        // A few clients at a time: their model is brought into a network's layout once for all of them.
+        let groups = min(clients.count, trainers.count * Self.evaluationGroups)
+        let parts: [Result<[EvaluationSummary], any Error>] = parallel(groups) { trainer, group in
             Result {
-                let inputs = inputs(clients[index])
+                let own = clients[(clients.count * group / groups)..<(clients.count * (group + 1) / groups)]
+                let inputs = own.map { inputs($0) }
                 return try ClientEvaluation.run(
                     base,
                     layout: layout,
-                    samples: inputs.samples,
-                    memory: inputs.memory,
+                    inputs.map { ($0.samples, $0.memory) },
                     trainer: trainer
                 )
             }
         }
-        return try parts.map { try $0.get() }
+        return try parts.flatMap { try $0.get() }
     }
+
+    /// The groups of clients that a thread evaluates, about: with more, none waits long for the last.
+    private static let evaluationGroups = 8
 
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.
     private func parallel<Value: Sendable>(
