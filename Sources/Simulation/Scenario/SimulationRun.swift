@@ -20,7 +20,9 @@ public enum SimulationRun {
         observer: @escaping (JobEvent) -> Void = { _ in },
         onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
     ) throws -> SimulationResult {
-        try run(
+        // Said before the data are read.
+        try scenario.kernels.check()
+        return try run(
             scenario,
             data: ClientData(scenario),
             ranks: ranks,
