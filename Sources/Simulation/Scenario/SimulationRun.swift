@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Learning
 public import Rounds
 
 /// Runs a scenario in the mode that it asks for.

@@ -3,6 +3,7 @@
 import Adaptation
 import ArgumentParser
 import FoundationEssentials
+import Learning
 import Reporting
 import Rounds
 import Simulation

@@ -8,7 +8,7 @@ internal import CKernels
 /// oneDNN's way forward prefers, then the bias.
 ///
 /// Primitives are made when a number of rows first comes and kept: a later step with as many allocates nothing of ours.
-/// Channels that round a node's number up count as channels: their weights are zero, and so stay the weights' gradients.
+/// Channels that round a node's number up count as channels: their weights are zero and their gradients stay zero.
 final class OneDNNProduct {
     /// The batch that the format of the weights is made for.
     private static let nominalRows = 32
