@@ -36,12 +36,16 @@ import Testing
         let losses = [own, other].map { $0.logitBatch(rows: table.count).crossEntropy() }
         #expect(abs(losses[0] - losses[1]) < 1e-5 * max(1, losses[0]))
         let both = [own, other].map { network in
+            network.collectGradient(rows: table.count, featureGradient: nil)
+            let parameters = network.collectedGradient()
+            network.forward(rows: table.count)
+            _ = network.logitBatch(rows: table.count).crossEntropy()
             var inputs = [Float](repeating: .nan, count: table.count * model.inputCount)
             inputs.withUnsafeMutableBufferPointer { inputs in
                 guard let base = inputs.baseAddress else { return }
-                network.collectGradients(rows: table.count, inputs: base)
+                network.inputGradient(rows: table.count, into: base)
             }
-            return (inputs: inputs, parameters: network.collectedGradient())
+            return (inputs: inputs, parameters: parameters)
         }
         for (index, tensor) in model.layout.tensors.enumerated() {
             let range = model.layout.range(of: index)
@@ -103,7 +107,7 @@ import Testing
         let bytes = (0..<(23 * model.inputCount)).map { _ in UInt8(generator.below(256)) }
         let samples = Samples(SampleTable(bytes: bytes, shape: [14, 14], labels: (0..<23).map { Int32($0 % 10) }))
         let start = model.initialParameters(seed: Seed(1))
-        func train(_ trainer: LocalTrainer, batchSize: Int) throws -> ParameterVector {
+        @Sendable func train(_ trainer: LocalTrainer, batchSize: Int) throws -> ParameterVector {
             let training = TrainingSpecification(localEpochs: 2, batchSize: batchSize, learningRate: 0.05)
             return try trainer.train(parameters: start, samples: samples, specification: training, seed: Seed(9)).delta
         }
