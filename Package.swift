@@ -11,14 +11,27 @@ let settings: [SwiftSetting] = [
 /// Whether simulations may spread over processes by MPI: TRIBUTARY_MPI=1 swift build ... needs Open MPI (libopenmpi-dev).
 let withMPI = Context.environment["TRIBUTARY_MPI"] == "1"
 
+/// Whether simulations may train on oneDNN: TRIBUTARY_DNNL=1 swift build ... needs libdnnl-dev.
+let withOneDNN = Context.environment["TRIBUTARY_DNNL"] == "1"
+let oneDNNSettings: [SwiftSetting] = withOneDNN ? [.define("ONEDNN")] : []
+
 /// A library module; the order below is that of ARCHITECTURE.md: a module imports only modules above it.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func module(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    further: [SwiftSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings + further)
 }
 
 /// A module's tests.
-func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
+    further: [SwiftSetting] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings + further)
 }
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -30,6 +43,12 @@ let messagePassing: [Target] = [
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     module("MessagePassing", ["CMPI", "Simulation"]),
 ]
+
+/// The library's own threads are kept out by libgomp's call.
+let oneDNN = Target.target(
+    name: "CDNNL",
+    linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]
+)
 
 let package = Package(
     name: "tributary",
@@ -74,7 +93,11 @@ let package = Package(
         module("Ledger", ["Digest", "ModelState", "Rounds", "UpdateCoding", grdb]),
 
         // Training, and the heavy work of a round, the same in every shell.
-        module("Learning", ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"]),
+        module(
+            "Learning",
+            ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"] + (withOneDNN ? ["CDNNL"] : []),
+            further: oneDNNSettings
+        ),
         module("Adaptation", ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         module(
             "RoundWork",
@@ -143,7 +166,8 @@ let package = Package(
         tests(
             "LearningTests",
             ["CKernels", "CZlib", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
-            exclude: ["Oracles"]
+            exclude: ["Oracles"],
+            further: oneDNNSettings
         ),
         tests("AdaptationTests", ["Adaptation", "Learning", "ModelState", "Randomness", "Rounds", "Selection"]),
         tests(
@@ -159,6 +183,6 @@ let package = Package(
         ),
         tests("ReportingTests", ["Reporting"]),
         tests("IntegrationTests", ["tributary"]),
-    ] + (withMPI ? messagePassing : []),
+    ] + (withMPI ? messagePassing : []) + (withOneDNN ? [oneDNN] : []),
     swiftLanguageModes: [.v6]
 )

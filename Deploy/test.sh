@@ -3,7 +3,7 @@
 # Sets everything up on a fresh machine, builds, and passes every test: units, simulation seeds, real processes, the
 # protocol from another language, and the demo.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-need_packages python3-venv protobuf-compiler protobuf-c-compiler libopenmpi-dev openmpi-bin
+need_packages python3-venv protobuf-compiler protobuf-c-compiler libopenmpi-dev openmpi-bin libdnnl-dev
 cd "$root"
 
 say "== The generated messages are those of Protocols/tributary.proto"
@@ -11,8 +11,8 @@ Protocols/generate.sh --check
 
 say "== Building"
 swift build --build-tests
-# The tests' own build has no MPI; this one has.
-TRIBUTARY_MPI=1 swift build -c release --static-swift-stdlib --product tributary
+# The tests' own build has neither MPI nor oneDNN; this one has both.
+TRIBUTARY_MPI=1 TRIBUTARY_DNNL=1 swift build -c release --static-swift-stdlib --product tributary
 
 say "== Python, for the protocol's second implementation"
 Tests/Python/setup.sh "$root/.build/python"

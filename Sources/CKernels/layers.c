@@ -247,9 +247,10 @@ void ckl_dropout(const ckl_extent *e, const ckl_view *x, uint64_t key, uint32_t 
 
 // MARK: Step
 
-CLONES void ckl_step(
-    float *weights, const float *gradient, float *velocity, const float *offset, const ckt_step *step, size_t count) {
-    float rate = step->learning_rate, decay = step->decay, momentum = step->momentum;
+// With what is asked in the loop settled before it, and arrays that do not overlap, the loop vectorises.
+INLINE void step_elements(
+    float *restrict weights, const float *restrict gradient, float *restrict velocity, const float *restrict offset,
+    float rate, float decay, float momentum, size_t count) {
     for (size_t i = 0; i < count; i++) {
         float g = gradient[i] + decay * weights[i];
         if (offset) g += offset[i];
@@ -259,6 +260,19 @@ CLONES void ckl_step(
         }
         weights[i] -= rate * g;
     }
+}
+
+CLONES void ckl_step(
+    float *weights, const float *gradient, float *velocity, const float *offset, const ckt_step *step, size_t count) {
+    float rate = step->learning_rate, decay = step->decay, momentum = step->momentum;
+    if (!velocity && !offset)
+        step_elements(weights, gradient, NULL, NULL, rate, decay, momentum, count);
+    else if (!velocity)
+        step_elements(weights, gradient, NULL, offset, rate, decay, momentum, count);
+    else if (!offset)
+        step_elements(weights, gradient, velocity, NULL, rate, decay, momentum, count);
+    else
+        step_elements(weights, gradient, velocity, offset, rate, decay, momentum, count);
 }
 
 // MARK: GRU

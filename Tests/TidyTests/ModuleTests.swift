@@ -19,7 +19,7 @@ import Testing
         "EventLoop": ["CLibuv"],
         "Messaging": ["EventLoop", "Rounds", "Wire"],
         "Ledger": ["Digest", "ModelState", "Rounds", "UpdateCoding"],
-        "Learning": ["CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"],
+        "Learning": ["CDNNL", "CKernels", "CZlib", "ModelState", "Randomness", "Rounds", "Selection"],
         "Adaptation": ["CKernels", "Learning", "ModelState", "Randomness", "Rounds", "Selection"],
         "RoundWork": [
             "Adaptation", "Aggregation", "Digest", "Learning", "ModelState", "Randomness", "Rounds", "UpdateCoding",

@@ -7,14 +7,27 @@ struct LayerBuilder {
     private let plan: NetworkPlan
     private let dense: DenseKernels
     private let convolution: ConvolutionKernels
+    #if ONEDNN
+    /// What layers on oneDNN share; nil for own kernels.
+    private let worker: OneDNNWorker?
+    #endif
 
-    init(_ plan: NetworkPlan, dense: DenseKernels, convolution: ConvolutionKernels) {
+    /// Makes the layers on kernels that the program has.
+    init(
+        _ plan: NetworkPlan,
+        dense: DenseKernels,
+        convolution: ConvolutionKernels,
+        kernels: TrainingKernels = .own
+    ) {
         self.plan = plan
         self.dense = dense
         self.convolution = convolution
-        layouts = plan.nodes.indices.map { Self.outputLayout(plan, node: $0) }
+        #if ONEDNN
+        worker = kernels == .onednn ? OneDNNWorker() : nil
+        #endif
+        layouts = plan.nodes.indices.map { Self.outputLayout(plan, node: $0, kernels) }
             .map { NodeLayouts(output: $0, gradient: $0) }
-        for node in plan.nodes.indices {
+        for node in plan.nodes.indices where kernels == .own {
             layouts[node].gradient = ImageBuffer.Layout(plan.nodes[node].shape)
         }
         for node in plan.nodes.indices.dropFirst() {
@@ -25,12 +38,17 @@ struct LayerBuilder {
         }
     }
 
-    /// A node's output has around it the zeros that the convolutions which read it need.
-    private static func outputLayout(_ plan: NetworkPlan, node: Int) -> ImageBuffer.Layout {
+    /// A node's output has around it the zeros that the own convolutions which read it need; oneDNN's fastest want
+    /// images that lie densely, output and gradient alike.
+    private static func outputLayout(
+        _ plan: NetworkPlan,
+        node: Int,
+        _ kernels: TrainingKernels
+    ) -> ImageBuffer.Layout {
         var layout = ImageBuffer.Layout(plan.nodes[node].shape)
         for reader in plan.nodes where reader.inputs.contains(node) {
             guard case .convolution(let spec) = reader.operation else { continue }
-            layout.before = max(layout.before, spec.padding)
+            if kernels == .own { layout.before = max(layout.before, spec.padding) }
             layout.after = layout.before
             // The few channels of the network's input stay together: rounding one up to 16 would cost 16 times as much.
             if node == 0 { layout.pixel = layout.channels }
@@ -52,14 +70,7 @@ struct LayerBuilder {
         case .input:
             preconditionFailure("only the first node is the input")
         case .convolution(let spec):
-            return ConvolutionLayer(
-                spec,
-                node: node,
-                input: input,
-                inputLayout: layouts[input].output,
-                accumulates: adds,
-                kernels: convolution
-            )
+            return makeConvolution(spec, node: node, input: input, accumulates: adds)
         case .batchNorm(let rectifies):
             precondition(!adds, "a batch norm is its input's only reader")
             let residual = inputs.count > 1 ? inputs[1] : nil
@@ -88,7 +99,47 @@ struct LayerBuilder {
         }
     }
 
-    private func makeDense(_ node: Int, input: Int, outputs: Int, rectifies: Bool) -> DenseLayer {
+    private func makeConvolution(
+        _ spec: NetworkPlan.Convolution,
+        node: Int,
+        input: Int,
+        accumulates: Bool
+    ) -> any NetworkLayer {
+        #if ONEDNN
+        if let worker {
+            return OneDNNConvolutionLayer(
+                spec,
+                node: node,
+                input: input,
+                inputLayout: layouts[input].output,
+                accumulates: accumulates,
+                worker: worker
+            )
+        }
+        #endif
+        return ConvolutionLayer(
+            spec,
+            node: node,
+            input: input,
+            inputLayout: layouts[input].output,
+            accumulates: accumulates,
+            kernels: convolution
+        )
+    }
+
+    private func makeDense(_ node: Int, input: Int, outputs: Int, rectifies: Bool) -> any NetworkLayer {
+        #if ONEDNN
+        if let worker {
+            return OneDNNDenseLayer(
+                node: node,
+                input: input,
+                source: plan.nodes[input].shape,
+                outputs: outputs,
+                rectifies: rectifies,
+                worker: worker
+            )
+        }
+        #endif
         let inputIsRectified =
             switch plan.nodes[input].operation {
             case .convolution(let spec): spec.rectifies

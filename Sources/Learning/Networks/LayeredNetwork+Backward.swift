@@ -4,7 +4,7 @@ internal import CKernels
 internal import ModelState
 
 extension LayeredNetwork: TrainableNetwork {
-    var hasFeatures: Bool { true }
+    var hasFeatures: Bool { featureNode > 0 }
 
     /// An image's features are counted with the zeros that round its channels up.
     func featureBatch(rows: Int) -> FeatureBatch {

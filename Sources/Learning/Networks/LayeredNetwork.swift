@@ -22,6 +22,7 @@ final class LayeredNetwork {
     let packedCount: Int
     private let dense: DenseKernels
     private let convolution: ConvolutionKernels
+    private let kernels: TrainingKernels
     private var parameters: Block?
     var velocity: Block?
     var offset: Block?
@@ -32,12 +33,21 @@ final class LayeredNetwork {
     private var batchNumber: UInt64 = 0
     private var dropoutKey: UInt64 = 0
 
-    init(_ model: ModelArchitecture, _ plan: NetworkPlan, dense: DenseKernels, convolution: ConvolutionKernels) {
+    /// Makes a network on kernels that the program has.
+    init(
+        _ model: ModelArchitecture,
+        _ plan: NetworkPlan,
+        dense: DenseKernels,
+        convolution: ConvolutionKernels,
+        kernels: TrainingKernels = .own
+    ) {
+        precondition(kernels.isBuiltIn, "kernels are checked before a network is made of them")
         self.model = model
         self.plan = plan
         self.dense = dense
         self.convolution = convolution
-        let builder = LayerBuilder(plan, dense: dense, convolution: convolution)
+        self.kernels = kernels
+        let builder = LayerBuilder(plan, dense: dense, convolution: convolution, kernels: kernels)
         (layers, layouts) = (builder.layers, builder.layouts)
         var total = 0
         for layer in layers {
@@ -49,7 +59,7 @@ final class LayeredNetwork {
 
     /// Another network of the same model, without parameters.
     func makeSibling() -> any TrainableNetwork {
-        LayeredNetwork(model, plan, dense: dense, convolution: convolution)
+        LayeredNetwork(model, plan, dense: dense, convolution: convolution, kernels: kernels)
     }
 
     // MARK: Parameters
@@ -165,8 +175,12 @@ final class LayeredNetwork {
             batchNumber += 1
         }
         let input = buffers.outputs[0]
-        let shape = plan.nodes[0].shape
-        let (row, pixel) = (input.rowStride, input.pixelStride)
+        var (shape, row, pixel) = (plan.nodes[0].shape, input.rowStride, input.pixelStride)
+        // A vector's values are one run, whether they are called channels or a row's pixels.
+        if shape.height * shape.width == 1 {
+            shape = .init(channels: 1, width: shape.channels)
+            (row, pixel) = (shape.width, 1)
+        }
         table.labels.withUnsafeBufferPointer { labels in
             for position in 0..<rows { buffers.labels[position] = labels[Int(index(position))] }
         }

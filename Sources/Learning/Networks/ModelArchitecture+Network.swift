@@ -10,13 +10,22 @@ extension ModelArchitecture {
 
     /// A network of this model for one thread.
     ///
-    /// - Parameter convolution: the kernels of layered models; nil for the fastest.
-    func makeNetwork(_ dense: DenseKernels, convolution: ConvolutionKernels? = nil) -> any TrainableNetwork {
-        guard let plan else { return DenseNetwork(self, kernels: dense) }
+    /// - Parameters:
+    ///   - convolution: the kernels of layered models; nil for the fastest.
+    ///   - kernels: which the program has; on oneDNN dense models are networks of layers too.
+    func makeNetwork(
+        _ dense: DenseKernels,
+        convolution: ConvolutionKernels? = nil,
+        kernels: TrainingKernels = .own
+    ) -> any TrainableNetwork {
+        let isSeparate = kernels == .own || layers.isEmpty
+        guard let plan = plan ?? (isSeparate ? nil : NetworkPlan(dense: layers)) else {
+            return DenseNetwork(self, kernels: dense)
+        }
         guard let convolution = convolution ?? ConvolutionKernels() else {
             preconditionFailure("the baseline kernels run on every machine")
         }
-        return LayeredNetwork(self, plan, dense: dense, convolution: convolution)
+        return LayeredNetwork(self, plan, dense: dense, convolution: convolution, kernels: kernels)
     }
 
     /// Checks that samples hold only what the model can read: a text's characters lie in the vocabulary.

@@ -32,17 +32,25 @@ public final class LayerProbe {
 
     /// Prepares a batch and everything that its layers need, by one step of training.
     ///
-    /// - Parameter samples: the batch: at least one sample.
+    /// - Parameters:
+    ///   - samples: the batch: at least one sample.
+    ///   - training: the kernels; on oneDNN dense models have layers too.
     /// - Throws: ``LearningError``: `shapeMismatch`, `labelOutOfRange`, `missingData`, `unknownTrainer`.
-    public init(model: ModelArchitecture, parameters: ParameterVector, samples: Samples) throws {
+    public init(
+        model: ModelArchitecture,
+        parameters: ParameterVector,
+        samples: Samples,
+        on training: TrainingKernels = .own
+    ) throws {
+        try training.check()
         guard let kernels = DenseKernels() else { preconditionFailure("the baseline kernels run on every machine") }
-        guard let plan = model.plan, let network = model.makeNetwork(kernels) as? LayeredNetwork else {
+        guard let network = model.makeNetwork(kernels, kernels: training) as? LayeredNetwork else {
             throw LearningError(.unknownTrainer, "a model of kind \(model.kind) has no layers to run one by one")
         }
         try model.checkProbe(parameters, samples)
         self.network = network
         rows = samples.count
-        passes = Self.passes(plan)
+        passes = Self.passes(network.plan)
         network.load(parameters)
         network.beginTraining(seed: Seed(0))
         network.prepareStep(momentum: false, offset: nil)

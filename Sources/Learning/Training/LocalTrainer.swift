@@ -25,9 +25,23 @@ public final class LocalTrainer {
         self.init(model: model, kernels: kernels)
     }
 
-    init(model: ModelArchitecture, kernels: DenseKernels, convolution: ConvolutionKernels? = nil) {
+    /// Creates a trainer whose convolutions and dense layers run on some kernels.
+    ///
+    /// - Throws: ``LearningError`` with code `unknownTrainer` where this program was built without them.
+    public convenience init(model: ModelArchitecture, on training: TrainingKernels) throws {
+        try training.check()
+        guard let kernels = DenseKernels() else { preconditionFailure("the baseline kernels run on every machine") }
+        self.init(model: model, kernels: kernels, training: training)
+    }
+
+    init(
+        model: ModelArchitecture,
+        kernels: DenseKernels,
+        convolution: ConvolutionKernels? = nil,
+        training: TrainingKernels = .own
+    ) {
         self.model = model
-        network = model.makeNetwork(kernels, convolution: convolution)
+        network = model.makeNetwork(kernels, convolution: convolution, kernels: training)
         localTensors = model.layout.localTensors
     }
 

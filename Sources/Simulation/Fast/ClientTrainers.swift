@@ -15,7 +15,7 @@ import UpdateCoding
 /// A client's update depends on its task and samples alone, never on the thread or the order.
 final class ClientTrainers {
     private let trainers: [LocalTrainer]
-    /// Trainers of many clients at once; none for models that they do not train.
+    /// Trainers of many clients at once; none for models that they do not train, and none but on own kernels.
     let cohortTrainers: [CohortTrainer]
     /// The threads of all ranks together, once they were asked.
     var allThreads: Int?
@@ -28,10 +28,13 @@ final class ClientTrainers {
     /// Samples evaluated together; fixed, so that sums do not depend on the number of threads.
     private static let evaluationChunk = 1_000
 
-    init(architecture: ModelArchitecture, threads: Int) {
+    /// Makes the trainers.
+    ///
+    /// - Throws: ``LearningError`` with code `unknownTrainer` where the program was built without the kernels.
+    init(architecture: ModelArchitecture, threads: Int, kernels: TrainingKernels) throws {
         let count = threads > 0 ? threads : ProcessorCount.available
-        trainers = (0..<count).map { _ in LocalTrainer(model: architecture) }
-        cohortTrainers = (0..<count).compactMap { _ in CohortTrainer(model: architecture) }
+        trainers = try (0..<count).map { _ in try LocalTrainer(model: architecture, on: kernels) }
+        cohortTrainers = (0..<(kernels == .own ? count : 0)).compactMap { _ in CohortTrainer(model: architecture) }
     }
 
     deinit { slotMemory?.deallocate() }

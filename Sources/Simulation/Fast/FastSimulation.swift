@@ -75,7 +75,7 @@ public final class FastSimulation {
     ///   - checkpoints: where to keep what is needed to go on, and whether to go on from there.
     ///   - observer: is told every event.
     ///   - onRound: is told every committed round once it was evaluated, or will not be.
-    /// - Throws: an error that names the unknown model, rule or codec.
+    /// - Throws: an error that names the unknown model, rule or codec, or kernels that the program lacks.
     public init(
         _ scenario: Scenario,
         data: ClientData,
@@ -92,7 +92,11 @@ public final class FastSimulation {
         self.observer = observer
         self.onRound = onRound
         recipe = try JobRecipe(scenario.job)
-        trainers = ClientTrainers(architecture: recipe.architecture, threads: scenario.threads)
+        trainers = try ClientTrainers(
+            architecture: recipe.architecture,
+            threads: scenario.threads,
+            kernels: scenario.kernels
+        )
         traffic = ClientTraffic(clients: scenario.clients)
         machine = JobMachine(job: JobID(1), specification: scenario.job)
         model = try JobModel.initial(recipe: recipe)

@@ -10,7 +10,8 @@ import Rounds
 /// How near a simulation comes to what the machine's arithmetic allows: its matrix products, measured one at a time on
 /// as many threads at once as the simulation has, beside multiply-adds in registers.
 public struct SimulationRoofline: Sendable {
-    /// One product of a training step; of a layered model, one layer's way forward, or back with its step.
+    /// One product of a training step; of a layered model, and on oneDNN, one layer's way forward, or back with its
+    /// step.
     public struct Product: Sendable {
         /// What it computes, and of what size.
         public let name: String
@@ -42,7 +43,7 @@ public struct SimulationRoofline: Sendable {
     ///   - scenario: the scenario.
     ///   - data: its samples.
     ///   - seconds: about the time that each product, and each peak, is measured for.
-    /// - Throws: an error that names the unknown model.
+    /// - Throws: an error that names the unknown model, or kernels that the program lacks.
     public init(_ scenario: Scenario, data: ClientData, seconds: Double = 0.1) throws {
         let recipe = try JobRecipe(scenario.job)
         let architecture = recipe.architecture
@@ -65,20 +66,28 @@ public struct SimulationRoofline: Sendable {
         let samples = data.samples(of: 0).first(scenario.job.training.batchSize)
         let parameters = architecture.initialParameters(seed: JobRecipe.initialSeed(scenario.job))
         let timings = try Self.onAll(threads) { _ in
-            try Self.measure(architecture, parameters, samples, lasting: .seconds(seconds), now: now)
+            try Self.measure(
+                architecture,
+                scenario.kernels,
+                parameters,
+                samples,
+                lasting: .seconds(seconds),
+                now: now
+            )
         }
         products = timings[0].indices.map { index in Self.mean(timings.map { $0[index] }) }
     }
 
     private static func measure(
         _ architecture: ModelArchitecture,
+        _ kernels: TrainingKernels,
         _ parameters: ParameterVector,
         _ samples: Samples,
         lasting duration: Duration,
         now: () -> Duration
     ) throws -> [Product] {
-        guard architecture.hasSeparateProducts else {
-            let probe = try LayerProbe(model: architecture, parameters: parameters, samples: samples)
+        guard architecture.hasSeparateProducts, kernels == .own else {
+            let probe = try LayerProbe(model: architecture, parameters: parameters, samples: samples, on: kernels)
             return probe.measure(lasting: duration, now: now).map {
                 Product(
                     name: $0.name,

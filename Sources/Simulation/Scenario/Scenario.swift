@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Learning
 public import Rounds
 
 /// What a simulation runs: a job, and the clients, data and network that it would meet.
@@ -26,6 +27,8 @@ public struct Scenario: Sendable, Codable {
     public var split: String?
     /// Threads that train; 0 for one a core.
     public var threads: Int
+    /// Whose kernels train. Others than the own ones: mode `fast` only.
+    public var kernels: TrainingKernels
     /// The Byzantine clients; nil for none. Mode `fast` only.
     public var attack: AttackSpecification?
     /// Whether each round's loss is decomposed into its local, distribution-shift and aggregation parts, which costs
@@ -43,6 +46,7 @@ public struct Scenario: Sendable, Codable {
 
     private static let ownKeys = [
         "mode", "clients", "data", "split", "threads", "attack", "diagnose", "devices", "validation", "labels",
+        "kernels",
     ]
 
     /// Reads a scenario file: the keys of a job file and `mode`, `clients`, `data`, `split`, `threads`.
@@ -56,6 +60,8 @@ public struct Scenario: Sendable, Codable {
         threads = try file.value("threads", default: 0)
         try file.check(clients >= 1 && clients <= 10_000_000, "clients", "between 1 and 10000000")
         try file.check(threads >= 0 && threads <= 1_024, "threads", "0 (one a core) or more")
+        kernels = try file.choice("kernels", default: .own)
+        try file.check(mode == .fast || kernels == .own, "mode", "fast with 'kernels' other than own")
         attack = try file.optional("attack")
         diagnose = try file.value("diagnose", default: false)
         devices = try file.optional("devices")
@@ -78,6 +84,7 @@ public struct Scenario: Sendable, Codable {
         try container.encode(data, forKey: .init(stringValue: "data"))
         try container.encodeIfPresent(split, forKey: .init(stringValue: "split"))
         try container.encode(threads, forKey: .init(stringValue: "threads"))
+        if kernels != .own { try container.encode(kernels, forKey: .init(stringValue: "kernels")) }
         try container.encodeIfPresent(attack, forKey: .init(stringValue: "attack"))
         try container.encodeIfPresent(devices, forKey: .init(stringValue: "devices"))
         if !labels.isEmpty { try container.encode(labels, forKey: .init(stringValue: "labels")) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Learning
 public import Rounds
 
 /// Runs a scenario in the mode that it asks for.
@@ -20,7 +21,9 @@ public enum SimulationRun {
         observer: @escaping (JobEvent) -> Void = { _ in },
         onRound: @escaping (SimulationResult.Round) -> Void = { _ in }
     ) throws -> SimulationResult {
-        try run(
+        // Said before the data are read.
+        try scenario.kernels.check()
+        return try run(
             scenario,
             data: ClientData(scenario),
             ranks: ranks,

@@ -13,8 +13,8 @@ extension BenchCommand {
             discussion: """
                 Runs a scenario of mode fast, then its products one at a time on as many threads at once, then \
                 multiply-adds in registers: what the machine can do at most. Zeros count as arithmetic, and products \
-                that leave them out can so exceed the peak. Of layered models whole layers are measured, their way \
-                forward and their way back, in the usual count of operations.
+                that leave them out can so exceed the peak. Of layered models, and on oneDNN, whole layers are \
+                measured, their way forward and their way back, in the usual count of operations.
 
                 Example: tributary bench simulate Simulations/peers-s1.yaml --threads 2
                 """
@@ -24,14 +24,18 @@ extension BenchCommand {
         @Option(name: .customLong("set"), help: ArgumentHelp("Override a key.", valueName: "key=value"))
         var overrides: [String] = []
         @Option(help: "Threads that train; 0 for one a core.") var threads = 0
+        @Option(help: ArgumentHelp("Whose kernels train: own or onednn.", valueName: "own|onednn"))
+        var kernels: String?
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() async throws {
             try await Failure.reporting {
-                let scenario = try ScenarioFile.read(self.scenario, overrides: overrides + ["threads=\(threads)"])
+                let further = ["threads=\(threads)"] + (kernels.map { ["kernels=\($0)"] } ?? [])
+                let scenario = try ScenarioFile.read(self.scenario, overrides: overrides + further)
                 guard scenario.mode == .fast, scenario.devices == nil else {
                     throw Failure(.badInput, "a simulation is measured in mode fast and without devices")
                 }
+                try scenario.kernels.check()
                 let data = try ClientData(scenario)
                 let result = try SimulationRun.run(scenario, data: data)
                 try Outcome.check(result.status)
@@ -40,6 +44,7 @@ extension BenchCommand {
                 guard let pace = result.pace else { throw Failure(.badInput, "there are no rounds to measure") }
                 let record = Record(
                     name: scenario.job.name,
+                    kernels: scenario.kernels,
                     pace: pace,
                     startSeconds: start ?? 0,
                     peakMegabytes: memory,
@@ -66,6 +71,7 @@ extension BenchCommand {
         }
 
         let name: String
+        let kernels: TrainingKernels
         let threads: Int
         let samplesPerSecond: Double
         let clientsPerSecond: Double
@@ -81,7 +87,7 @@ extension BenchCommand {
         let products: [Product]
 
         private enum CodingKeys: String, CodingKey {
-            case name, threads, products
+            case name, kernels, threads, products
             case samplesPerSecond = "round_samples_per_s"
             case clientsPerSecond = "round_clients_per_s"
             case medianRoundSeconds = "round_s_median"
@@ -97,12 +103,14 @@ extension BenchCommand {
 
         init(
             name: String,
+            kernels: TrainingKernels,
             pace: SimulationPace,
             startSeconds: Double,
             peakMegabytes: Double,
             roofline: SimulationRoofline
         ) {
             self.name = name
+            self.kernels = kernels
             threads = roofline.threads
             samplesPerSecond = pace.samplesPerSecond
             clientsPerSecond = pace.clientsPerSecond
@@ -151,7 +159,8 @@ extension BenchCommand {
                 let zeros = product.leavesZerosOut ? ", zeros left out" : ""
                 lines.append(("", Format.column(product.name, 34, left: true) + time + rate + zeros))
             }
-            return (["\(name) on \(threads) threads"] + lines.map { "  " + Format.column($0.0, 14, left: true) + $0.1 })
+            let head = "\(name) on \(threads) threads" + (kernels == .own ? "" : ", kernels \(kernels.rawValue)")
+            return ([head] + lines.map { "  " + Format.column($0.0, 14, left: true) + $0.1 })
                 .joined(separator: "\n")
         }
     }

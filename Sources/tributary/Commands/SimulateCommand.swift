@@ -3,6 +3,7 @@
 import Adaptation
 import ArgumentParser
 import FoundationEssentials
+import Learning
 import Reporting
 import Rounds
 import Simulation
@@ -19,6 +20,9 @@ struct SimulateCommand: AsyncParsableCommand {
             real run over TCP, give the same final model, bit for bit.
 
             Example: tributary simulate Simulations/quickstart.yaml --set mode=protocol --seed 7
+
+            Convolutions and dense layers train on own kernels; with --kernels onednn, in mode fast, on oneDNN's, in a
+            program built with TRIBUTARY_DNNL=1: for comparison.
 
             With --sweep every combination of values is a run, and the table has mean and standard deviation over the
             seeds. Finished runs are kept: the same command goes on with an interrupted sweep.
@@ -52,6 +56,9 @@ struct SimulateCommand: AsyncParsableCommand {
     var overrides: [String] = []
 
     @Option(help: "Threads that train; 0 for one a core.") var threads: Int?
+
+    @Option(help: ArgumentHelp("Whose kernels train: own or onednn (mode fast).", valueName: "own|onednn"))
+    var kernels: String?
 
     @Flag(help: "Decompose each round's loss into its local, distribution-shift and aggregation parts.")
     var diagnose = false
@@ -139,7 +146,8 @@ struct SimulateCommand: AsyncParsableCommand {
             record: record,
             pace: result.pace,
             startSeconds: result.firstTask.flatMap { ProcessSample.age(at: $0) },
-            threads: scenario.threads > 0 ? scenario.threads : ProcessorCount.available
+            threads: scenario.threads > 0 ? scenario.threads : ProcessorCount.available,
+            kernels: scenario.kernels.rawValue
         )
         Console.print(json ? try Format.json(report) : report.text)
         try Outcome.check(result.status)
@@ -200,6 +208,7 @@ struct SimulateCommand: AsyncParsableCommand {
             var all = overrides
             if let seed { all.append("seed=\(seed)") }
             if let threads { all.append("threads=\(threads)") }
+            if let kernels { all.append("kernels=\(kernels)") }
             if diagnose { all.append("diagnose=true") }
             if let target {
                 guard target.hasPrefix("accuracy=") else {

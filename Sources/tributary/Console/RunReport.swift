@@ -29,6 +29,7 @@ struct RunReport: Encodable {
     private let pace: SimulationPace?
     private let startSeconds: Double?
     private let threads: Int?
+    private let kernels: String?
 
     private enum CodingKeys: String, CodingKey {
         case name, mode, phase, rounds, accuracy, loss, seconds, message
@@ -45,7 +46,7 @@ struct RunReport: Encodable {
         case roundClientsPerSecond = "round_clients_per_s"
         case medianRoundSeconds = "round_s_median"
         case startSeconds = "start_s"
-        case threads
+        case threads, kernels
         case loadAverage = "load_average"
     }
 
@@ -73,6 +74,7 @@ struct RunReport: Encodable {
         try container.encodeIfPresent(pace?.medianRoundSeconds, forKey: .medianRoundSeconds)
         try container.encodeIfPresent(startSeconds, forKey: .startSeconds)
         try container.encodeIfPresent(threads, forKey: .threads)
+        try container.encodeIfPresent(kernels, forKey: .kernels)
         try container.encodeIfPresent(threads.flatMap { _ in ProcessSample.loadAverage }, forKey: .loadAverage)
         if let record { try RunFigures(record).encode(to: encoder) }
     }
@@ -86,6 +88,7 @@ struct RunReport: Encodable {
     ///   - pace: how fast its rounds went.
     ///   - startSeconds: the time from the process's start to the first task.
     ///   - threads: those that trained in a simulation.
+    ///   - kernels: on what they did.
     init(
         _ status: JobStatus,
         mode: String,
@@ -95,7 +98,8 @@ struct RunReport: Encodable {
         record: RunRecord? = nil,
         pace: SimulationPace? = nil,
         startSeconds: Double? = nil,
-        threads: Int? = nil
+        threads: Int? = nil,
+        kernels: String? = nil
     ) {
         name = status.name
         self.mode = mode
@@ -118,6 +122,7 @@ struct RunReport: Encodable {
         self.pace = pace
         self.startSeconds = startSeconds
         self.threads = threads
+        self.kernels = kernels
     }
 
     /// The largest resident memory of this process so far, or of its ended children.

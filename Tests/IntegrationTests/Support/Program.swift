@@ -32,4 +32,18 @@ enum Program {
         disk.unmount()
         return true
     }()
+
+    /// Whether the program was built with oneDNN: it then runs a scenario that asks for it.
+    ///
+    /// One that cannot for any other reason counts as built with it, so that its tests fail.
+    static let hasOneDNN: Bool = {
+        guard let folder = try? TemporaryFolder() else { return true }
+        defer { folder.remove() }
+        let scenario = "rounds: 1\nclients: 1\nmodel: {kind: vector, elements: 1}\ntraining: {trainer: none}\n"
+        guard let file = try? folder.write(scenario, to: "scenario.yaml"),
+            let run = try? ProgramRun(["simulate", file, "--kernels", "onednn"], name: "kernels", in: folder)
+        else { return true }
+        while run.isRunning { usleep(5_000) }
+        return !run.errors.contains("built without oneDNN")
+    }()
 }
