@@ -20,10 +20,14 @@ extension DenseNetwork: TrainableNetwork {
         let passing = ones.take(batch * first.paddedInputs)
         passing.update(repeating: 1, count: batch * first.paddedInputs)
         let scratch = FloatArena(
-            capacity: batch * (first.paddedInputs * 2 + first.paddedOutputs + logitStride * 2)
+            capacity: batch * (first.paddedInputs * 2 + first.paddedOutputs + logitStride)
         )
         let result = scratch.take(batch * first.paddedInputs)
         let work = scratch.take(batch * (first.paddedInputs + first.paddedOutputs))
+        // Layers use two buffers in turns: from the third on, that of the logits' gradient again, which a step may need.
+        let logitGradient = scratch.take(batch * logitStride)
+        logitGradient.update(from: buffers.gradients[0], count: padded * logitStride)
+        defer { buffers.gradients[0].update(from: logitGradient, count: padded * logitStride) }
         for index in stride(from: layers.count - 1, through: 0, by: -1) {
             let layer = layers[index]
             kernels.inputGradient(
