@@ -43,8 +43,12 @@ import Testing
         let scenario = try Self.scenario(try #require(Self.cases[name]))
         let one = try SimulationRun.run(scenario)
         #expect(one.status.phase == .finished)
-        for count in [2, 3] {
-            for result in try ThreadRanks.run(count, { try SimulationRun.run(scenario, ranks: $0) }) {
+        // Each with its share, and taking clients from one list.
+        for (count, sharesTickets) in [(2, false), (3, false), (3, true)] {
+            let all = try ThreadRanks.run(count, sharesTickets: sharesTickets) {
+                try SimulationRun.run(scenario, ranks: $0)
+            }
+            for result in all {
                 #expect(result.model.elements == one.model.elements, "\(count) ranks")
                 #expect(result.rounds.map(\.evaluation) == one.rounds.map(\.evaluation))
                 #expect(result.status.bytesUp == one.status.bytesUp)

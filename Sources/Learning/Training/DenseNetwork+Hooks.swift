@@ -24,7 +24,7 @@ extension DenseNetwork: TrainableNetwork {
         )
         let result = scratch.take(batch * first.paddedInputs)
         let work = scratch.take(batch * (first.paddedInputs + first.paddedOutputs))
-        // Layers use two buffers in turns: from the third on, that of the logits' gradient again, which a step may need.
+        // Layers use two buffers in turns: the third writes to that of the logits' gradient, which a step may need.
         let logitGradient = scratch.take(batch * logitStride)
         logitGradient.update(from: buffers.gradients[0], count: padded * logitStride)
         defer { buffers.gradients[0].update(from: logitGradient, count: padded * logitStride) }

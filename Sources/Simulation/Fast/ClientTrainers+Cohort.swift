@@ -46,8 +46,7 @@ extension ClientTrainers {
             result = try work.results().map { (trainers.all[0].unpack($0.sum), $0.outcomes) }
         } else {
             let room = slots(SlotWork.slotCount(cohort, elementCount: elementCount))
-            turns += 1
-            let work = SlotWork(cohort, slots: room, elementCount: elementCount, ranks: ranks, turn: turns)
+            let work = SlotWork(cohort, slots: room, elementCount: elementCount, ranks: ranks, turn: nextTurn())
             onThreads(min(trainers.all.count, count)) { work.run(trainers.all[$0], from: base) }
             if try work.gather() {
                 onThreads(min(trainers.all.count, count)) { work.addUp(trainers.all[$0]) }

@@ -19,8 +19,8 @@ final class ClientTrainers {
     let cohortTrainers: [CohortTrainer]
     /// The threads of all ranks together, once they were asked.
     var allThreads: Int?
-    /// The rounds whose clients were handed out one by one.
-    var turns: UInt32 = 0
+    /// The turns in which ranks took clients from one list.
+    private var turns: UInt32 = 0
     /// Where trained clients wait to be added up; kept from round to round.
     private var slotMemory: UnsafeMutableBufferPointer<Float>?
     /// What updates are written into.
@@ -61,19 +61,50 @@ final class ClientTrainers {
         var memory: ClientMemory
     }
 
+    /// Another turn, the same on all ranks.
+    func nextTurn() -> UInt32 {
+        turns += 1
+        return turns
+    }
+
+    /// Pieces of work so that the dearest are begun first, and no thread is left with one.
+    static func dearestFirst(_ pieces: [Int], _ costs: [Int]) -> [Int] {
+        pieces.sorted { (costs[$1], $0) < (costs[$0], $1) }
+    }
+
     /// Trains every task; the results are in the order of the tasks.
     ///
-    /// - Parameter cost: says what a task costs: the dearest are begun first, so that no thread is left with one.
+    /// - Parameter costs: what each task costs; nil where they cost about the same.
     func train(
         _ tasks: [TrainTask],
         from base: ParameterVector,
         recipe: JobRecipe,
-        cost: (TrainTask) -> Int = { _ in 1 },
+        costs: [Int]? = nil,
         inputs: @escaping @Sendable (TrainTask) -> Inputs
     ) -> [Result<ClientUpdate, ClientFailure>] {
-        let costs = tasks.map(cost)
-        let order = tasks.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
-        return parallel(tasks.count, order: order) { [spares] trainer, index in
+        let all = Array(tasks.indices)
+        let order = costs.map { Self.dearestFirst(all, $0) } ?? all
+        return train(tasks, from: base, recipe: recipe, order: order, inputs: inputs).map {
+            $0 ?? { preconditionFailure("every task was to be trained") }()
+        }
+    }
+
+    /// Trains some of the tasks.
+    ///
+    /// - Parameters:
+    ///   - order: which, in the order in which they are begun.
+    ///   - ticket: the next place in `order` where others take from it too, from any thread; nil where all of it is
+    ///     trained here.
+    /// - Returns: the results in the order of the tasks; nil for those that were not trained here.
+    func train(
+        _ tasks: [TrainTask],
+        from base: ParameterVector,
+        recipe: JobRecipe,
+        order: [Int],
+        ticket: (() -> Int)? = nil,
+        inputs: @escaping @Sendable (TrainTask) -> Inputs
+    ) -> [Result<ClientUpdate, ClientFailure>?] {
+        some(of: tasks.count, order: order, ticket: ticket) { [spares] trainer, index in
             let task = tasks[index]
             do {
                 return .success(try Self.train(task, from: base, recipe: recipe, inputs(task), trainer, spares))
@@ -220,12 +251,24 @@ final class ClientTrainers {
     /// Runs `body` for every index, on as many threads as there are trainers; results in the order of the indices.
     private func parallel<Value: Sendable>(
         _ count: Int,
-        order: [Int]? = nil,
         _ body: @escaping @Sendable (LocalTrainer, Int) -> Value
     ) -> [Value] {
-        let work = SharedWork<Value>(count: count, order: order)
+        some(of: count, order: Array(0..<count), ticket: nil, body).map { value in
+            guard let value else { preconditionFailure("every index was worked on") }
+            return value
+        }
+    }
+
+    /// Runs `body` for some of `count` indices; nil for the others.
+    private func some<Value: Sendable>(
+        of count: Int,
+        order: [Int],
+        ticket: (() -> Int)?,
+        _ body: @escaping @Sendable (LocalTrainer, Int) -> Value
+    ) -> [Value?] {
+        let work = SharedWork<Value>(count: count, order: order, ticket: ticket)
         let trainers = TrainerBox(trainers)
-        onThreads(min(trainers.all.count, max(count, 1))) { worker in
+        onThreads(min(trainers.all.count, max(order.count, 1))) { worker in
             while let index = work.next() { work.finish(index, body(trainers.all[worker], index)) }
         }
         return work.results
@@ -248,23 +291,25 @@ final class ClientTrainers {
 
 /// Hands out indices and takes results, from any thread.
 private final class SharedWork<Value: Sendable>: @unchecked Sendable {
-    // Sendable: both members are used under the lock only.
+    // Sendable: all members are used under the lock only.
     private let lock = Lock()
-    private var position = 0
+    private let order: [Int]
+    private let ticket: (() -> Int)?
+    private var taken = 0
     private var values: [Value?]
 
-    private let order: [Int]?
-
-    init(count: Int, order: [Int]?) {
+    init(count: Int, order: [Int], ticket: (() -> Int)?) {
         values = Array(repeating: nil, count: count)
         self.order = order
+        self.ticket = ticket
     }
 
     func next() -> Int? {
         lock.withLock {
-            guard position < values.count else { return nil }
-            defer { position += 1 }
-            return order?[position] ?? position
+            let place = ticket?() ?? taken
+            guard place < order.count else { return nil }
+            taken += 1
+            return order[place]
         }
     }
 
@@ -272,7 +317,5 @@ private final class SharedWork<Value: Sendable>: @unchecked Sendable {
         lock.withLock { values[index] = value }
     }
 
-    var results: [Value] {
-        lock.withLock { values.map { $0 ?? { preconditionFailure("every index was worked on") }() } }
-    }
+    var results: [Value?] { lock.withLock { values } }
 }

@@ -42,31 +42,75 @@ extension FastSimulation {
             let client = (task.key.agent.number ?? 1) - 1
             return .init(samples: data.samples(of: client), memory: memories[client] ?? ClientMemory())
         }
-        let cost = { (task: TrainTask) in self.data.sampleCount(of: self.number(of: task.key.agent)) }
+        let costs = clients.map { data.sampleCount(of: $0) }
         guard ranks.count > 1 else {
-            return trainers.train(tasks, from: base, recipe: recipe, cost: cost, inputs: inputs)
+            return trainers.train(tasks, from: base, recipe: recipe, costs: costs, inputs: inputs)
         }
+        // Nil where ranks take tasks from one list.
         let share =
             recipe.agentsRemember
             ? RankShare(clients: clients, ranks: ranks.count)
-            : RankShare(costs: clients.map { data.sampleCount(of: $0) }, ranks: ranks.count)
-        let own = share.pieces[ranks.rank]
+            : ranks.sharesTickets ? nil : RankShare(costs: costs, ranks: ranks.count)
+        let turn = trainers.nextTurn()
         let results = trainers.train(
-            own.map { tasks[$0] },
+            tasks,
             from: base,
             recipe: recipe,
-            cost: cost,
+            order: ClientTrainers.dearestFirst(share?.pieces[ranks.rank] ?? Array(tasks.indices), costs),
+            ticket: share == nil ? { [ranks] in ranks.takeTicket(turn: turn) } : nil,
             inputs: inputs
         )
+        return try gather(results, of: tasks, elementCount: base.count)
+    }
+
+    /// Hands every rank the results of all ranks; those of this one are there already.
+    private func gather(
+        _ results: [Result<ClientUpdate, ClientFailure>?],
+        of tasks: [TrainTask],
+        elementCount: Int
+    ) throws -> [Result<ClientUpdate, ClientFailure>] {
+        let own = results.enumerated().compactMap { index, result in result.map { (task: index, result: $0) } }
+        let vectors = own.compactMap { try? $0.result.get().elements }
         var message = RankMessage()
-        for result in results { message.append(result) }
-        var all = [Result<ClientUpdate, ClientFailure>?](repeating: nil, count: tasks.count)
-        for (rank, bytes) in try ranks.allGather(message.bytes).enumerated() where rank != ranks.rank {
-            var reader = RankMessageReader(bytes)
-            for piece in share.pieces[rank] { all[piece] = reader.readResult(of: tasks[piece]) }
+        message.append(UInt64(vectors.count))
+        for (task, result) in own {
+            message.append(UInt64(task))
+            message.append(result)
         }
-        for (piece, result) in zip(own, results) { all[piece] = result }
+        var all = results
+        var readers = try ranks.allGather(message.bytes).map { RankMessageReader($0) }
+        let others = readers.indices.filter { $0 != ranks.rank }
+        let received = Dictionary(
+            uniqueKeysWithValues: others.map { rank in
+                let count = readers[rank].read(UInt64.self)
+                return (rank, (0..<count).map { _ in ownVector(elementCount) })
+            }
+        )
+        try ranks.exchange(
+            others.flatMap { rank in vectors.map { RankRun(rank: rank, bytes: $0.sharedBytes.bytes) } },
+            into: others.flatMap { rank in
+                (received[rank] ?? []).map { vector in
+                    MutableRankRun(rank: rank, bytes: UnsafeMutableRawBufferPointer(mutating: vector.sharedBytes.bytes))
+                }
+            }
+        )
+        for rank in others {
+            var vectors = (received[rank] ?? [])[...]
+            while !readers[rank].isAtEnd {
+                let task = Int(readers[rank].read(UInt64.self))
+                all[task] = readers[rank].readResult(of: tasks[task]) {
+                    vectors.popFirst() ?? { preconditionFailure("as many updates come as were announced") }()
+                }
+            }
+        }
         return all.map { $0 ?? { preconditionFailure("every task is some rank's") }() }
+    }
+
+    /// A vector with any contents whose memory nobody else holds, so that it may be written to where it is.
+    private func ownVector(_ elementCount: Int) -> ParameterVector {
+        var vector = trainers.spares.take(count: elementCount)
+        vector.withMutableElements { _ in }
+        return vector
     }
 
     /// Does pieces of an evaluation, each on one rank.

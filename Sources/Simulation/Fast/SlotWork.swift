@@ -63,7 +63,7 @@ final class SlotWork: @unchecked Sendable {
         let candidates =
             ranks.sharesTickets
             ? Array(costs.indices) : RankShare(costs: costs, ranks: ranks.count).pieces[ranks.rank]
-        order = candidates.sorted { (costs[$1], $0) < (costs[$0], $1) }
+        order = ClientTrainers.dearestFirst(candidates, costs)
         outcomes = Array(repeating: nil, count: costs.count)
         trained = Array(repeating: nil, count: costs.count)
         let end = UnsafeMutableRawPointer(slots + costs.count * elementCount)

@@ -62,6 +62,7 @@ struct RankMessageReader {
 // MARK: - Results of clients
 
 extension RankMessage {
+    /// Appends all of a result but the elements of an update that was not coded: these go where they are.
     mutating func append(_ result: Result<ClientUpdate, ClientFailure>) {
         switch result {
         case .failure(let failure):
@@ -72,9 +73,8 @@ extension RankMessage {
             append(UInt64(1))
             append(update.accepted)
             switch update.content {
-            case .elements(let vector):
+            case .elements:
                 append(UInt64(0))
-                append(bytes: vector.sharedBytes.bytes)
             case .coded(let coded, let seed):
                 append(UInt64(1))
                 append(seed.value)
@@ -123,15 +123,19 @@ extension RankMessage {
 
 extension RankMessageReader {
     /// The result of a task that another rank trained. What the client remembers stays where it was trained.
-    mutating func readResult(of task: TrainTask) -> Result<ClientUpdate, ClientFailure> {
+    ///
+    /// - Parameter elements: the elements of the next update that was not coded.
+    mutating func readResult(
+        of task: TrainTask,
+        elements: () -> ParameterVector
+    ) -> Result<ClientUpdate, ClientFailure> {
         guard read(UInt64.self) == 1 else {
             let reason = ReasonCode(rawValue: UInt32(read(UInt64.self))) ?? .unspecified
             return .failure(ClientFailure(reason: reason, message: readText()))
         }
         let accepted = readAccepted(task.key)
         if read(UInt64.self) == 0 {
-            let vector = readBytes { ParameterVector(copying: $0.bindMemory(to: Float.self)) }
-            return .success(ClientUpdate(accepted: accepted, content: .elements(vector), memory: nil))
+            return .success(ClientUpdate(accepted: accepted, content: .elements(elements()), memory: nil))
         }
         let seed = Seed(read(UInt64.self))
         let coded = readBytes { ByteSlice(copying: Array($0)) }
