@@ -137,8 +137,15 @@ import Testing
     @Test(arguments: cases, [0, 1, 2] as [Int32])
     func stepsMatchPyTorch(_ golden: Golden, level: Int32) throws {
         guard let (dense, convolution) = Self.kernels(level) else { return }
-        let model = try golden.model
-        let trainer = LocalTrainer(model: model, kernels: dense, convolution: convolution)
+        try Self.expectStepsMatchPyTorch(
+            golden,
+            LocalTrainer(model: try golden.model, kernels: dense, convolution: convolution)
+        )
+    }
+
+    /// Three steps of a trainer on whatever kernels.
+    static func expectStepsMatchPyTorch(_ golden: Golden, _ trainer: LocalTrainer) throws {
+        let model = trainer.model
         var parameters = golden.start(model.layout)
         let before = try trainer.evaluate(parameters: parameters, samples: golden.samples)
         #expect(abs(before.lossSum - golden.firstEvaluation) < 2e-5 * golden.firstEvaluation)
@@ -158,7 +165,7 @@ import Testing
         #expect(abs(loss - golden.losses.reduce(0, +) / 3) < 2e-5)
         for (index, tensor) in golden.tensors.enumerated() {
             let range = model.layout.range(of: index)
-            let picks = Self.picks(range.count)
+            let picks = picks(range.count)
             try #require(picks.count == tensor.delta.count)
             for (pick, expected) in zip(picks, tensor.delta) {
                 let found = Double(delta[range.lowerBound + pick])

@@ -70,32 +70,8 @@ import Testing
     }
 
     @Test(arguments: NetworkOracleTests.cases) func stepsMatchPyTorch(_ golden: NetworkOracleTests.Golden) throws {
-        let model = try golden.model
-        let trainer = try LocalTrainer(model: model, on: .onednn)
-        let parameters = golden.start(model.layout)
-        let before = try trainer.evaluate(parameters: parameters, samples: golden.samples)
-        #expect(abs(before.lossSum - golden.firstEvaluation) < 2e-5 * golden.firstEvaluation)
-        let (delta, outcome) = try trainer.train(
-            parameters: parameters,
-            samples: golden.samples,
-            specification: TrainingSpecification(
-                localEpochs: 3,
-                batchSize: golden.rows,
-                learningRate: 0.125,
-                momentum: 0.9,
-                weightDecay: 0.01
-            ),
-            seed: Seed(1)
-        )
-        let loss = try #require(outcome.meanLoss)
-        #expect(abs(loss - golden.losses.reduce(0, +) / 3) < 2e-5)
-        for (index, tensor) in golden.tensors.enumerated() {
-            let range = model.layout.range(of: index)
-            for (pick, expected) in zip(NetworkOracleTests.picks(range.count), tensor.delta) {
-                let found = Double(delta[range.lowerBound + pick])
-                #expect(abs(found - expected) < 3e-5 + 2e-4 * abs(expected), "\(tensor.name)[\(pick)]")
-            }
-        }
+        let trainer = try LocalTrainer(model: golden.model, on: .onednn)
+        try NetworkOracleTests.expectStepsMatchPyTorch(golden, trainer)
     }
 
     /// Batches of several sizes, the last of an epoch smaller; the trainer was used before, by another thread too.

@@ -39,7 +39,10 @@ extension ConvolutionLayer {
             // One image's pooling is undone at a time, so that its gradient stays in the cache.
             let dy = kept.unpooled ?? gradients[node]
             let position = kept.unpooled == nil ? image : 0
-            if kept.unpooled != nil { unpool(image, pass, kept, into: dy) }
+            if kept.unpooled != nil {
+                let (y, gradient) = (pass.buffers.outputs[node], gradients[node])
+                pooling.unpool(gradient, y, image: image, which: kept.which, into: dy, at: 0)
+            }
             if pass.step != nil {
                 addParameterGradient(x: x, image: image, dy: dy, position: position, into: kept.gradient)
             }
@@ -47,28 +50,6 @@ extension ConvolutionLayer {
                 addInputGradient(dy, position: position, weights: kept.flipped, to: gradients[input], image: image)
             }
         }
-    }
-
-    private func unpool(_ image: Int, _ pass: BackwardPass, _ kept: Buffers, into dy: ImageBuffer) {
-        let (y, gradient) = (pass.buffers.outputs[node], pass.buffers.gradients[node])
-        let count = pooledHeight * pooledWidth * paddedOutputs
-        ckc_max_pool_gradient(
-            gradient.image(image),
-            gradient.rowStride,
-            gradient.pixelStride,
-            y.image(image),
-            y.rowStride,
-            y.pixelStride,
-            kept.which + image * count,
-            spec.pool,
-            pooledHeight,
-            pooledWidth,
-            paddedOutputs,
-            dy.base,
-            dy.rowStride,
-            dy.pixelStride,
-            spec.rectifies ? 1 : 0
-        )
     }
 
     private func addParameterGradient(

@@ -89,6 +89,15 @@ final class ConvolutionLayer: NetworkLayer {
     var pooledHeight: Int { height / spec.pool }
     var pooledWidth: Int { width / spec.pool }
     private var windows: Int { pooledHeight * pooledWidth }
+    var pooling: MaxPooling {
+        MaxPooling(
+            side: spec.pool,
+            height: pooledHeight,
+            width: pooledWidth,
+            channels: paddedOutputs,
+            rectifies: spec.rectifies
+        )
+    }
     /// The lines of windows that are convolved before they are pooled: as many as stay near, so that the weights in the
     /// first-level cache serve many positions.
     private var pooledLines: Int {

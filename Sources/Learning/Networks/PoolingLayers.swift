@@ -6,8 +6,7 @@ internal import CKernels
 final class MaxPoolLayer: NetworkLayer {
     private let node: Int
     private let input: Int
-    private let side: Int
-    private let shape: NetworkPlan.Shape
+    private let pooling: MaxPooling
     private var which: UnsafeMutablePointer<UInt8>?
     let packedCount = 0
     var packedOffset = 0
@@ -15,59 +14,32 @@ final class MaxPoolLayer: NetworkLayer {
     init(node: Int, input: Int, side: Int, shape: NetworkPlan.Shape) {
         self.node = node
         self.input = input
-        self.side = side
-        self.shape = shape
+        pooling = MaxPooling(
+            side: side,
+            height: shape.height,
+            width: shape.width,
+            channels: ImageBuffer.Layout.padded(shape.channels)
+        )
     }
 
-    private var padded: Int { ImageBuffer.Layout.padded(shape.channels) }
-    private var imageCount: Int { shape.height * shape.width * padded }
-
     func allocate(rows: Int, from allocator: inout BufferAllocator) {
-        which = allocator.values(UInt8.self, rows * imageCount)
+        which = allocator.values(UInt8.self, rows * pooling.count)
+    }
+
+    private var winners: UnsafeMutablePointer<UInt8> {
+        guard let which else { preconditionFailure("room for a batch is reserved before it is used") }
+        return which
     }
 
     func forward(_ pass: ForwardPass) {
         let (x, y) = (pass.buffers.outputs[input], pass.buffers.outputs[node])
-        for image in 0..<pass.rows {
-            ckc_max_pool(
-                x.image(image),
-                x.rowStride,
-                x.pixelStride,
-                side,
-                shape.height,
-                shape.width,
-                padded,
-                y.image(image),
-                y.rowStride,
-                y.pixelStride,
-                which.map { $0 + image * imageCount },
-                0
-            )
-        }
+        for image in 0..<pass.rows { pooling.pool(x, into: y, image: image, which: winners) }
     }
 
     func backward(_ pass: BackwardPass) {
         let (dx, dy) = (pass.buffers.gradients[input], pass.buffers.gradients[node])
         let y = pass.buffers.outputs[node]
-        for image in 0..<pass.rows {
-            ckc_max_pool_gradient(
-                dy.image(image),
-                dy.rowStride,
-                dy.pixelStride,
-                y.image(image),
-                y.rowStride,
-                y.pixelStride,
-                which.map { $0 + image * imageCount },
-                side,
-                shape.height,
-                shape.width,
-                padded,
-                dx.image(image),
-                dx.rowStride,
-                dx.pixelStride,
-                0
-            )
-        }
+        for image in 0..<pass.rows { pooling.unpool(dy, y, image: image, which: winners, into: dx, at: image) }
     }
 }
 

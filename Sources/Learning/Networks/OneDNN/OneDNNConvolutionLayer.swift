@@ -72,9 +72,15 @@ final class OneDNNConvolutionLayer: NetworkLayer {
     }
 
     var packedCount: Int { product.packedCount }
-    private var paddedOutputs: Int { ImageBuffer.Layout.padded(spec.outputs) }
-    private var pooledHeight: Int { height / spec.pool }
-    private var pooledWidth: Int { width / spec.pool }
+    private var pooling: MaxPooling {
+        MaxPooling(
+            side: spec.pool,
+            height: height / spec.pool,
+            width: width / spec.pool,
+            channels: ImageBuffer.Layout.padded(spec.outputs),
+            rectifies: spec.rectifies
+        )
+    }
     private var isCut: Bool { height % spec.pool != 0 || width % spec.pool != 0 }
 
     // MARK: Buffers and parameters
@@ -85,7 +91,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         buffers = Buffers(
             gradient: allocator.floats(packedCount),
             unpooled: isPooled ? ImageBuffer(whole, images: rows, from: &allocator) : nil,
-            which: allocator.values(UInt8.self, isPooled ? rows * pooledHeight * pooledWidth * paddedOutputs : 0),
+            which: allocator.values(UInt8.self, isPooled ? rows * pooling.count : 0),
             branch: accumulates ? allocator.floats(rows * inputLayout.imageCount) : nil
         )
     }
@@ -116,20 +122,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         product.forward(x.base, pass.values + packedOffset, into: whole.base, rows: pass.rows)
         guard kept.unpooled != nil else { return }
         for image in 0..<pass.rows {
-            ckc_max_pool(
-                whole.image(image),
-                whole.rowStride,
-                whole.pixelStride,
-                spec.pool,
-                pooledHeight,
-                pooledWidth,
-                paddedOutputs,
-                y.image(image),
-                y.rowStride,
-                y.pixelStride,
-                kept.which + image * pooledHeight * pooledWidth * paddedOutputs,
-                spec.rectifies ? 1 : 0
-            )
+            pooling.pool(whole, into: y, image: image, which: kept.which)
         }
     }
 
@@ -162,23 +155,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         // What fills no window has no gradient, and the way forward left its values there.
         if isCut { whole.base.update(repeating: 0, count: pass.rows * whole.imageStride) }
         for image in 0..<pass.rows {
-            ckc_max_pool_gradient(
-                gradient.image(image),
-                gradient.rowStride,
-                gradient.pixelStride,
-                y.image(image),
-                y.rowStride,
-                y.pixelStride,
-                kept.which + image * pooledHeight * pooledWidth * paddedOutputs,
-                spec.pool,
-                pooledHeight,
-                pooledWidth,
-                paddedOutputs,
-                whole.image(image),
-                whole.rowStride,
-                whole.pixelStride,
-                spec.rectifies ? 1 : 0
-            )
+            pooling.unpool(gradient, y, image: image, which: kept.which, into: whole, at: image)
         }
         return UnsafePointer(whole.base)
     }
