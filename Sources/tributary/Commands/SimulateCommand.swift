@@ -15,16 +15,16 @@ struct SimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Simulate a federation on this machine.",
         discussion: """
-            Mode fast passes values and trains the clients on all cores. Mode protocol runs the coordinator's and the
-            agents' own state machines over a virtual network and clock, with real encoded bytes. Both, and a
+            Mode fast passes values and trains the clients on all cores. Mode protocol runs the coordinator's and the \
+            agents' own state machines over a virtual network and clock, with real encoded bytes. Both, and a \
             real run over TCP, give the same final model, bit for bit.
 
             Example: tributary simulate Simulations/quickstart.yaml --set mode=protocol --seed 7
 
-            Convolutions and dense layers train on own kernels; with --kernels onednn, in mode fast, on oneDNN's, in a
+            Convolutions and dense layers train on own kernels; with --kernels onednn, in mode fast, on oneDNN's, in a \
             program built with TRIBUTARY_DNNL=1: for comparison.
 
-            With --sweep every combination of values is a run, and the table has mean and standard deviation over the
+            With --sweep every combination of values is a run, and the table has mean and standard deviation over the \
             seeds. Finished runs are kept: the same command goes on with an interrupted sweep.
 
             Example: tributary simulate Simulations/quickstart.yaml --sweep strategy=fedavg,fedld lr=0.1,0.2 seed=1..3
@@ -33,14 +33,14 @@ struct SimulateCommand: AsyncParsableCommand {
 
             Example: tributary simulate Simulations/continual-adaptation.yaml --html streams.html
 
-            Several processes share one simulation under mpirun, in a program built with TRIBUTARY_MPI=1; the model has
-            the same bits.
+            Several processes share one simulation under mpirun, in a program built with TRIBUTARY_MPI=1; the model \
+            has the same bits.
 
             Example: mpirun -n 4 tributary simulate Simulations/quickstart.yaml --threads 1
 
             With --json the last line on standard output is one JSON object.
 
-            Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read; 74 a result
+            Exit codes: 0 done; 1 the job failed; 65 unusable scenario or data; 66 a file cannot be read; 74 a result \
             cannot be written.
             """
     )
