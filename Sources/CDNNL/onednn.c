@@ -36,8 +36,8 @@ static dnnl_status_t reserve(room *room, size_t count) {
 struct cdnnl_worker {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    // Primitives get their scratch memory from here: the library's own would belong to the thread that made them, and
-    // another thread may run them in the next round.
+    // Primitives get their scratch memory from here: with the library's own they must run on the thread that made them
+    // (oneDNN's reference, scratchpad_mode), and another may run them in the next round.
     dnnl_primitive_attr_t attributes, rectifying;
     room scratch, weights;
 };

@@ -101,7 +101,7 @@ struct OneDNNSimulationTests {
     }
 
     @Test(.enabled(if: !Program.hasOneDNN, "SKIPPED: the program was built with oneDNN"), arguments: [false, true])
-    func aProgramWithoutOneDNNSaysWhatToDo(isBench: Bool) async throws {
+    func aProgramWithoutOneDNNNamesTheBuildThatHasIt(isBench: Bool) async throws {
         try await LocalCluster.with { cluster in
             let scenario = try cluster.folder.write(Self.cases[0].job.scenario, to: "scenario.yaml")
             let command = isBench ? ["bench", "simulate"] : ["simulate"]

@@ -91,19 +91,12 @@ import Testing
         let used = try LocalTrainer(model: model, on: .onednn)
         _ = try train(used, batchSize: 16)
         _ = try used.evaluate(parameters: start, samples: samples)
-        let moved = Moved(used)
-        let thread = Thread { moved.result = try? train(moved.trainer, batchSize: 9) }
+        nonisolated(unsafe) let moved = used  // This thread leaves it alone until the other has finished.
+        nonisolated(unsafe) var result: ParameterVector?  // Written by the other thread, read once it has finished.
+        let thread = Thread { result = try? train(moved, batchSize: 9) }
         thread.start()
         while !thread.isFinished { usleep(1_000) }
-        #expect(moved.result?.elements.map(\.bitPattern) == fresh.elements.map(\.bitPattern))
-    }
-
-    private final class Moved: @unchecked Sendable {
-        // Sendable: one thread waits for the other.
-        let trainer: LocalTrainer
-        var result: ParameterVector?
-
-        init(_ trainer: LocalTrainer) { self.trainer = trainer }
+        #expect(result?.elements.map(\.bitPattern) == fresh.elements.map(\.bitPattern))
     }
 
     /// What oneDNN's formats add to the weights takes part in nothing, and stays zero.

@@ -19,7 +19,7 @@ struct TrainingKernelsTests {
     }
 
     @Test(.enabled(if: !TrainingKernels.onednn.isBuiltIn, "SKIPPED: this build has oneDNN"))
-    func whatWasNotBuiltInIsRefusedWithWhatToDo() throws {
+    func whatWasNotBuiltInIsRefusedByAnErrorThatNamesTheBuild() throws {
         let (mlp, cnn) = (try model("mlp", hidden: [5]), try model("cnn"))
         let error = try #require(throws: LearningError.self) { try LocalTrainer(model: mlp, on: .onednn) }
         #expect(error.code == .unknownTrainer)

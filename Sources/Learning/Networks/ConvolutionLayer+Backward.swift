@@ -35,6 +35,7 @@ extension ConvolutionLayer {
             ckc_flip(pass.values + packedOffset, spec.outputs, channels, taps, kept.flipped)
         }
         if spec.pool == 1 { rectifyGradient(pass) }
+        let pooling = pooling
         for image in 0..<pass.rows {
             // One image's pooling is undone at a time, so that its gradient stays in the cache.
             let dy = kept.unpooled ?? gradients[node]

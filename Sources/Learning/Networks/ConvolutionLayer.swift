@@ -72,14 +72,10 @@ final class ConvolutionLayer: NetworkLayer {
         self.accumulates = accumulates
         self.kernels = kernels
         channels = inputLayout.channels
-        height = Self.extent(inputLayout.height, spec)
-        width = Self.extent(inputLayout.width, spec)
+        height = spec.extent(of: inputLayout.height)
+        width = spec.extent(of: inputLayout.width)
         precondition(spec.padding < spec.kernel, "a convolution's padding is less than its kernel")
         precondition(spec.pool == 1 || !accumulates, "a pooled convolution is its input's only reader")
-    }
-
-    private static func extent(_ extent: Int, _ spec: NetworkPlan.Convolution) -> Int {
-        (extent + 2 * spec.padding - spec.kernel) / spec.stride + 1
     }
 
     var taps: Int { spec.kernel * spec.kernel }

@@ -12,7 +12,7 @@ extension NetworkPlan {
         let from = input ?? last
         let image = nodes[from].shape
         let extents = try [image.height, image.width].map { extent in
-            let result = (extent + 2 * spec.padding - spec.kernel) / spec.stride + 1
+            let result = spec.extent(of: extent)
             guard extent + 2 * spec.padding >= spec.kernel, result >= spec.pool else {
                 throw LearningError(
                     .unknownModel,

@@ -22,6 +22,9 @@ struct NetworkPlan: Sendable, Hashable {
         var rectifies = false
         /// The side of the windows of the max pooling that follows; 1 for none.
         var pool = 1
+
+        /// What the convolution itself, before pooling, makes of an extent.
+        func extent(of extent: Int) -> Int { (extent + 2 * padding - kernel) / stride + 1 }
     }
 
     /// A gated recurrent unit over characters, whose last state is the result.

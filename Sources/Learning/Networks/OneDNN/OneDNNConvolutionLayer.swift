@@ -8,7 +8,7 @@ internal import CKernels
 ///
 /// oneDNN's fastest kernels read and write images that lie densely: the nodes around have no borders, and what is to be
 /// pooled stands in a buffer of the layer, which on the way back takes its gradient.
-final class OneDNNConvolutionLayer: NetworkLayer {
+final class OneDNNConvolutionLayer: OneDNNLayer {
     private let spec: NetworkPlan.Convolution
     private let node: Int
     private let input: Int
@@ -18,7 +18,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
     private let width: Int
     /// Whether its input's gradient adds to what stands there.
     private let accumulates: Bool
-    private let product: OneDNNProduct
+    let product: OneDNNProduct
     private var buffers: Buffers?
     var packedOffset = 0
 
@@ -48,8 +48,8 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         self.input = input
         self.inputLayout = inputLayout
         self.accumulates = accumulates
-        height = (inputLayout.height + 2 * spec.padding - spec.kernel) / spec.stride + 1
-        width = (inputLayout.width + 2 * spec.padding - spec.kernel) / spec.stride + 1
+        height = spec.extent(of: inputLayout.height)
+        width = spec.extent(of: inputLayout.width)
         let weights = OneDNNProduct.Weights(
             outputs: spec.outputs,
             channels: inputLayout.channels,
@@ -71,7 +71,6 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         product = OneDNNProduct(weights, shape: shape, worker: worker)
     }
 
-    var packedCount: Int { product.packedCount }
     private var pooling: MaxPooling {
         MaxPooling(
             side: spec.pool,
@@ -83,7 +82,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
     }
     private var isCut: Bool { height % spec.pool != 0 || width % spec.pool != 0 }
 
-    // MARK: Buffers and parameters
+    // MARK: Buffers
 
     func allocate(rows: Int, from allocator: inout BufferAllocator) {
         let isPooled = spec.pool > 1
@@ -101,18 +100,6 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         return buffers
     }
 
-    func pack(_ tensors: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        product.pack(tensors, into: packed)
-    }
-
-    func unpackDifference(
-        _ packed: UnsafePointer<Float>,
-        from start: UnsafePointer<Float>?,
-        into out: UnsafeMutablePointer<Float>
-    ) {
-        product.unpackDifference(packed, from: start, into: out)
-    }
-
     // MARK: Passes
 
     func forward(_ pass: ForwardPass) {
@@ -121,6 +108,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
         let whole = kept.unpooled ?? y
         product.forward(x.base, pass.values + packedOffset, into: whole.base, rows: pass.rows)
         guard kept.unpooled != nil else { return }
+        let pooling = pooling
         for image in 0..<pass.rows {
             pooling.pool(whole, into: y, image: image, which: kept.which)
         }
@@ -152,6 +140,7 @@ final class OneDNNConvolutionLayer: NetworkLayer {
             }
             return UnsafePointer(gradient.base)
         }
+        let pooling = pooling
         // What fills no window has no gradient, and the way forward left its values there.
         if isCut { whole.base.update(repeating: 0, count: pass.rows * whole.imageStride) }
         for image in 0..<pass.rows {

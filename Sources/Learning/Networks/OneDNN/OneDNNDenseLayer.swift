@@ -5,11 +5,11 @@ internal import CDNNL
 internal import CKernels
 
 /// A dense layer on oneDNN over all values of a node, with a ReLU after it where the plan has one.
-final class OneDNNDenseLayer: NetworkLayer {
+final class OneDNNDenseLayer: OneDNNLayer {
     private let node: Int
     private let input: Int
     private let rectifies: Bool
-    private let product: OneDNNProduct
+    let product: OneDNNProduct
     private var gradient: UnsafeMutablePointer<Float>?
     var packedOffset = 0
 
@@ -45,22 +45,8 @@ final class OneDNNDenseLayer: NetworkLayer {
         product = OneDNNProduct(weights, shape: shape, worker: worker)
     }
 
-    var packedCount: Int { product.packedCount }
-
     func allocate(rows: Int, from allocator: inout BufferAllocator) {
         gradient = allocator.floats(packedCount)
-    }
-
-    func pack(_ tensors: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-        product.pack(tensors, into: packed)
-    }
-
-    func unpackDifference(
-        _ packed: UnsafePointer<Float>,
-        from start: UnsafePointer<Float>?,
-        into out: UnsafeMutablePointer<Float>
-    ) {
-        product.unpackDifference(packed, from: start, into: out)
     }
 
     func forward(_ pass: ForwardPass) {
